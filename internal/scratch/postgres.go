@@ -37,7 +37,7 @@ type Postgres struct {
 // the user postgres, or else nobody. That Postgres is not installed is an error
 // for child.Missing.
 func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
-	programs, err := postgresPrograms()
+	programs, err := postgresPrograms(debianPostgres)
 	if err != nil {
 		return nil, err
 	}

@@ -16,12 +16,15 @@ import (
 	"github.com/pikasTech/agentrun/internal/fail"
 )
 
-// postgresPrograms is the folder that holds initdb and postgres. Debian keeps
-// them out of PATH, in one folder a version; the newest is taken.
-func postgresPrograms() (string, error) {
+// debianPostgres is where Debian keeps Postgres: out of PATH, a folder a version.
+const debianPostgres = "/usr/lib/postgresql"
+
+// postgresPrograms is the folder that holds initdb and postgres: that in PATH,
+// or else the newest version in versions.
+func postgresPrograms(versions string) (string, error) {
 	initdb, err := exec.LookPath("initdb")
 	if err != nil {
-		found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+		found, err := filepath.Glob(filepath.Join(versions, "*", "bin", "initdb"))
 		if err != nil || len(found) == 0 {
 			return "", fail.Fail("initdb", "apt-get install postgresql", "Postgres is not installed: %w", exec.ErrNotFound)
 		}
