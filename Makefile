@@ -1,0 +1,50 @@
+# `make demo` and `make test` do all the set-up on a fresh Debian machine; the
+# rest assumes that one of them has run. Nothing here leaves this folder but
+# Debian packages (through apt-get, when they are missing) and Go's caches.
+
+export PATH := $(CURDIR)/bin:$(PATH)
+export CGO_ENABLED := 0
+
+GO_TOOLS := go tool -modfile=tools/go.mod
+BUILDKIT := bin/buildkitd bin/buildctl
+PACKAGES := docker-registry runc buildah uidmap postgresql git
+
+.PHONY: help demo test unit check fuzz bench deps clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+demo: deps bin/lane ## carry two commits of this repository through the lane, on this machine
+	tools/demo
+
+test: deps bin/lane ## all tests, with the real registry, git, BuildKit and Postgres
+	go test ./...
+
+unit: ## the tests that need no other program
+	go test -short ./...
+
+check: bin/lane ## formatting, static analysis, module tidiness, the lane's own rules
+	tools/check
+
+fuzz: ## every fuzz target, FUZZTIME each (default 20s)
+	tools/fuzz
+
+bench: deps ## figures beside those of a peer, as a table of ratios
+	tools/bench
+
+deps: $(BUILDKIT) ## what tests and demo need: Debian packages and BuildKit
+	@tools/packages $(PACKAGES)
+
+bin/lane: FORCE
+	@go build -trimpath -o bin/lane ./cmd/lane
+
+$(BUILDKIT) &: tools/buildkit/go.mod tools/buildkit/go.sum
+	@echo "building BuildKit from its module (a few minutes the first time)"
+	@go -C tools/buildkit build -trimpath -ldflags="-s -w" -tags "osusergo netgo static_build" -o $(CURDIR)/bin/ \
+		github.com/moby/buildkit/cmd/buildkitd github.com/moby/buildkit/cmd/buildctl
+	@touch $(BUILDKIT)
+
+clean: ## remove what was built
+	rm -rf bin .cache
+
+FORCE:

@@ -1,0 +1,169 @@
+package agentrun_test
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/pikasTech/agentrun"
+
+// allowed is which packages of this module a package may import, and why. A
+// package that is not in the table may not exist. Tests may import more: they
+// stand things up; they are not part of what is released.
+var allowed = []struct {
+	pkg, why string
+	imports  []string
+}{
+	{"internal/fail", "the shape of errors: everybody imports it, it imports nobody", nil},
+	{"internal/canon", "one form for documents and hashes", []string{"internal/fail"}},
+	{"internal/child", "programs that end with the command", []string{"internal/fail"}},
+	{"internal/git", "the only place that runs git", []string{"internal/fail", "internal/canon", "internal/child"}},
+	{"internal/registry", "the only place that talks to a registry", []string{"internal/fail", "internal/canon"}},
+	{"internal/secretscan", "the only place that knows what a secret looks like", []string{"internal/fail"}},
+	{"internal/scratch", "real servers that live as long as one call", []string{"internal/fail", "internal/child"}},
+
+	{"lane/names", "the root of the pipeline: it needs only errors", []string{"internal/fail"}},
+	{"lane/intent", "what should run, under the lane's names", []string{"lane/names", "internal/canon", "internal/fail", "internal/secretscan"}},
+	{"lane/check", "judges a source tree, so it reads git and the intent", []string{"lane/names", "lane/intent", "internal/canon", "internal/fail", "internal/git", "internal/secretscan"}},
+	{"lane/plan", "reads a commit; knows neither catalog nor registry", []string{"lane/names", "lane/intent", "internal/canon", "internal/fail", "internal/git"}},
+	{"lane/publish", "acts on a plan; the only stage that builds and pushes", []string{"lane/names", "lane/intent", "lane/plan", "internal/canon", "internal/child", "internal/fail", "internal/git", "internal/registry"}},
+	{"lane/catalog", "joins a plan with what was published", []string{"lane/names", "lane/plan", "lane/publish", "internal/canon", "internal/fail"}},
+	{"lane/render", "pure: no git, no registry, no cluster", []string{"lane/names", "lane/intent", "lane/catalog", "internal/canon", "internal/fail"}},
+	{"lane/diff", "compares manifests, whoever made them", []string{"internal/canon", "internal/fail"}},
+	{"lane/promote", "moves the GitOps branch; is handed the content", []string{"lane/names", "lane/catalog", "internal/canon", "internal/fail", "internal/git"}},
+	{"cmd/lane", "joins the stages", []string{
+		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/publish", "lane/catalog", "lane/render", "lane/diff", "lane/promote",
+		"internal/canon", "internal/fail", "internal/git", "internal/registry", "internal/scratch", "internal/secretscan",
+	}},
+
+	{"agentrun/manager", "the service: knows nothing of how it is released", []string{"internal/fail", "internal/canon"}},
+	{"agentrun/runner", "one attempt: knows nothing of how it is released", []string{"internal/fail", "internal/canon"}},
+	{"cmd/agentrun-mgr", "flags and environment for the manager", []string{"agentrun/manager", "internal/fail"}},
+	{"cmd/agentrun-runner", "flags and environment for the runner", []string{"agentrun/runner", "internal/fail"}},
+
+	{"examples", "a second project, as files", nil},
+	{"bench/plan", "a measurement stands beside the stage it measures", []string{"lane/plan", "lane/intent", "lane/names", "internal/git", "internal/canon"}},
+	{"bench/publish", "a measurement stands beside the stage it measures", []string{"lane/publish", "lane/plan", "lane/intent", "lane/names", "internal/git", "internal/registry", "internal/scratch", "internal/canon"}},
+	{"bench/render", "a measurement stands beside the stage it measures", []string{"lane/render", "lane/catalog", "lane/publish", "lane/intent", "lane/names", "internal/canon"}},
+	{"bench/promote", "a measurement stands beside the stage it measures", []string{"lane/promote", "lane/catalog", "lane/publish", "lane/names", "internal/git", "internal/scratch", "internal/canon"}},
+}
+
+type pkg struct {
+	path    string // within the module
+	dir     string
+	imports []string // of this module, likewise
+}
+
+// packages lists the module's packages as the go command sees them.
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{.Dir}} {{join .Imports " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []pkg
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line)
+		if f[0] == module {
+			continue // this folder: tests only
+		}
+		p := pkg{path: strings.TrimPrefix(f[0], module+"/"), dir: f[1]}
+		for _, im := range f[2:] {
+			if rest, ok := strings.CutPrefix(im, module+"/"); ok {
+				p.imports = append(p.imports, rest)
+			}
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+func TestArchImports(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range packages(t) {
+		i := slices.IndexFunc(allowed, func(a struct {
+			pkg, why string
+			imports  []string
+		},
+		) bool {
+			return a.pkg == p.path
+		})
+		if i < 0 {
+			t.Errorf("package %s is not in the table of allowed imports: add it with its reason, or put its code where it belongs", p.path)
+			continue
+		}
+		seen[p.path] = true
+		for _, im := range p.imports {
+			if !slices.Contains(allowed[i].imports, im) {
+				t.Errorf("%s imports %s, which the table does not allow (%s)", p.path, im, allowed[i].why)
+			}
+		}
+	}
+	for _, a := range allowed {
+		if !seen[a.pkg] {
+			t.Errorf("the table names %s, which does not exist", a.pkg)
+		}
+		if a.why == "" {
+			t.Errorf("%s has no reason", a.pkg)
+		}
+	}
+}
+
+// TestArchNoExit: only main functions end the process, and no package runs code
+// by being imported.
+func TestArchNoExit(t *testing.T) {
+	for _, p := range packages(t) {
+		files, err := filepath.Glob(filepath.Join(p.dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if filepath.Base(file) != "main.go" && bytes.Contains(data, []byte("os.Exit(")) {
+				t.Errorf("%s ends the process: return an error", file)
+			}
+			if bytes.Contains(data, []byte("\nfunc init()")) {
+				t.Errorf("%s runs code when it is imported", file)
+			}
+		}
+	}
+}
+
+// TestArchPackageDocs: every package says what it is before it says anything else.
+func TestArchPackageDocs(t *testing.T) {
+	for _, p := range packages(t) {
+		files, err := filepath.Glob(filepath.Join(p.dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(files, hasPackageDoc) {
+			t.Errorf("package %s has no doc comment", p.path)
+		}
+	}
+}
+
+func hasPackageDoc(file string) bool {
+	data, err := os.ReadFile(file)
+	if err != nil || strings.HasSuffix(file, "_test.go") {
+		return false
+	}
+	previous := ""
+	for s := bufio.NewScanner(bytes.NewReader(data)); s.Scan(); previous = s.Text() {
+		if strings.HasPrefix(s.Text(), "package ") {
+			return strings.HasPrefix(previous, "//") && !strings.HasPrefix(previous, "//go:")
+		}
+	}
+	return false
+}
