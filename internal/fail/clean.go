@@ -1,0 +1,28 @@
+package fail
+
+import (
+	"strings"
+	"unicode"
+)
+
+// Clean makes text from outside fit for one line of a message: what a terminal
+// would obey or could not show becomes '?', and what goes over limit bytes is cut.
+func Clean(s string, limit int) string {
+	cut := len(s) > limit
+	if cut {
+		s = s[:limit]
+	}
+	s = strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return ' '
+		}
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, strings.ToValidUTF8(s, "?"))
+	if cut {
+		s += "…"
+	}
+	return s
+}
