@@ -90,6 +90,9 @@ func TestPostgresThatCannotStart(t *testing.T) {
 
 func startPostgres(t *testing.T) *scratch.Postgres {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it needs Postgres")
+	}
 	p, err := scratch.StartPostgres(t.Context(), t.TempDir())
 	if child.Missing(err) && os.Getenv("CI") != "true" {
 		t.Skip(err)

@@ -1,0 +1,80 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+)
+
+// Manager is a checked Config, ready to run once.
+type Manager struct {
+	cfg      Config
+	database *pgxpool.Config
+}
+
+// Run listens on Config.Listen and serves until ctx ends. A shutdown that
+// finishes every request is no error.
+func (m *Manager) Run(ctx context.Context) error {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", m.cfg.Listen)
+	if err != nil {
+		return fail.Fail(m.cfg.Listen, "free the address or listen on another", "listening: %w", err)
+	}
+	return m.Serve(ctx, ln)
+}
+
+// Serve is Run on a listener, which it closes.
+func (m *Manager) Serve(ctx context.Context, ln net.Listener) error {
+	// The pool outlives ctx: requests under way still need it.
+	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), m.database)
+	if err != nil {
+		return errors.Join(fmt.Errorf("opening the connection pool: %w", err), ln.Close())
+	}
+	defer pool.Close()
+	ready := &readiness{pool: pool, jobTemplate: m.cfg.JobTemplate, timeout: m.cfg.ReadyTimeout, log: m.cfg.Log}
+	srv := &http.Server{
+		Handler:           handler(m.cfg.Version, ready),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      m.cfg.ReadyTimeout + 10*time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(m.cfg.Log.Handler(), slog.LevelWarn),
+	}
+	v := m.cfg.Version
+	m.cfg.Log.Info("listening", "address", ln.Addr().String(), "lane", v.Lane, "commit", v.Commit, "digest", v.Digest)
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(ln) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serving on %s: %w", ln.Addr(), err)
+	case <-ctx.Done():
+	}
+	return m.shutdown(srv, ready, ended)
+}
+
+// shutdown ends srv in the order that the package promises.
+func (m *Manager) shutdown(srv *http.Server, ready *readiness, ended <-chan error) error {
+	m.cfg.Log.Info("shutting down", "drainDelay", m.cfg.DrainDelay.String(), "shutdownTimeout", m.cfg.ShutdownTimeout.String())
+	ready.draining.Store(true)
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serving until the shutdown: %w", err)
+	case <-time.After(m.cfg.DrainDelay):
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), m.cfg.ShutdownTimeout)
+	defer cancel()
+	if err := srv.Shutdown(ctx); err != nil {
+		return errors.Join(fail.Fail("shutdown", "give it a longer --shutdown-timeout, or see what takes that long",
+			"requests were still under way after %v and were cut off", m.cfg.ShutdownTimeout), srv.Close())
+	}
+	m.cfg.Log.Info("stopped")
+	return nil
+}
