@@ -60,7 +60,7 @@ func Unmarshal(file, rule string, data []byte, v any, lim Limits) error {
 			off = e.ByteOffset
 		}
 		if errors.Is(err, json.ErrUnknownName) {
-			return refuse(off, pointer, fmt.Sprintf("unknown field %q", e.JSONPointer.LastToken()), "remove it, or see `lane schema` for the fields there are")
+			return refuse(off, pointer, fmt.Sprintf("unknown field %q", e.JSONPointer.LastToken()), "remove it, or correct its name: the document's schema lists the fields there are")
 		}
 		return refuse(off, pointer, "a "+kindName(e.JSONKind)+" cannot stand here", "write "+typeName(e.GoType))
 	}
@@ -148,7 +148,7 @@ func kindName(k jsontext.Kind) string {
 
 func typeName(t reflect.Type) string {
 	if t == nil {
-		return "what `lane schema` says"
+		return "what the document's schema says"
 	}
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()

@@ -9,7 +9,7 @@ import (
 
 // Finding is one place in a document or source tree that breaks a rule.
 type Finding struct {
-	Rule    string `json:"rule"`              // such as "D2"
+	Rule    string `json:"rule"`              // such as "D2", or "" for a document that no rule is about
 	File    string `json:"file"`              // path in the commit, slash separated
 	Line    int    `json:"line,omitempty"`    // from 1; 0 when the file as a whole is meant
 	Column  int    `json:"column,omitempty"`  // from 1, in bytes
@@ -35,7 +35,11 @@ func (f Finding) String() string {
 	if f.Pointer != "" {
 		s += f.Pointer + ": "
 	}
-	return s + f.Why + " (rule " + f.Rule + ")"
+	s += f.Why
+	if f.Rule != "" {
+		s += " (rule " + f.Rule + ")"
+	}
+	return s
 }
 
 // Findings is an error that names several places at once, so that a person can
