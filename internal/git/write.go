@@ -1,0 +1,116 @@
+package git
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/pikasTech/agentrun/internal/canon"
+)
+
+// NewCommit is a commit to be written: the parent's files with some put and
+// some deleted.
+type NewCommit struct {
+	Parent  string            // full id, or "" for a commit without history
+	Put     map[string][]byte // path → content, as regular files of mode 100644
+	Delete  []string          // paths of files; one that is not there is no error
+	Message string
+	By      Signature // author and committer
+}
+
+// WriteCommit stores the commit and gives its id. No ref, index or work tree is
+// touched, so a caller that is killed leaves nothing but unreachable objects.
+// The cost follows the number of files put and deleted, not the size of the
+// tree. The same NewCommit always has the same id.
+func (r *Repo) WriteCommit(ctx context.Context, c NewCommit) (string, error) {
+	if err := c.check(); err != nil {
+		return "", fmt.Errorf("writing a commit: %w", err)
+	}
+	in, w := io.Pipe()
+	go func() {
+		buf := bufio.NewWriter(w)
+		c.stream(buf)
+		w.CloseWithError(buf.Flush())
+	}()
+	out, err := call{
+		gitDir: r.GitDir,
+		args:   []string{"fast-import", "--quiet", "--done", "--date-format=raw"},
+		stdin:  in,
+		keep:   r.KeepOpen,
+	}.run(ctx)
+	in.CloseWithError(err) // ends the goroutine when git has left early
+	if err != nil {
+		return "", fmt.Errorf("writing a commit: %w", err)
+	}
+	id := strings.TrimSuffix(string(out), "\n")
+	if !canon.IsCommit(id) {
+		return "", fmt.Errorf("writing a commit: git answers %q", clean(id))
+	}
+	return id, nil
+}
+
+func (c NewCommit) check() error {
+	if c.Parent != "" && !canon.IsCommit(c.Parent) {
+		return fmt.Errorf("parent %q is not a full commit id", clean(c.Parent))
+	}
+	for _, part := range [...]string{c.By.Name, c.By.Email} {
+		if part == "" || strings.ContainsAny(part, "<>") || strings.ContainsFunc(part, unicode.IsControl) {
+			return fmt.Errorf("%q cannot stand in a signature", clean(part))
+		}
+	}
+	if strings.ContainsRune(c.Message, 0) {
+		return fmt.Errorf("the message has a NUL byte")
+	}
+	for path := range c.Put {
+		if err := checkPath(path); err != nil {
+			return err
+		}
+	}
+	for _, path := range c.Delete {
+		if err := checkPath(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stream writes c in the language of fast-import. The branch that it needs is
+// forgotten again before the end, so that no ref is made.
+func (c NewCommit) stream(w *bufio.Writer) {
+	const branch = "refs/lane/unwritten"
+	who := fmt.Sprintf("%s <%s> %d %s", c.By.Name, c.By.Email, c.By.When.Unix(), c.By.When.Format("-0700"))
+	fmt.Fprintf(w, "commit %s\nmark :1\nauthor %s\ncommitter %s\ndata %d\n%s\n", branch, who, who, len(c.Message), c.Message)
+	if c.Parent != "" {
+		fmt.Fprintf(w, "from %s\n", c.Parent)
+	}
+	for _, path := range slices.Sorted(slices.Values(c.Delete)) { // first: a file may make room for a folder
+		fmt.Fprintf(w, "D %s\n", quote(path))
+	}
+	for _, path := range slices.Sorted(maps.Keys(c.Put)) {
+		fmt.Fprintf(w, "M 100644 inline %s\ndata %d\n", quote(path), len(c.Put[path]))
+		w.Write(c.Put[path])
+		w.WriteByte('\n')
+	}
+	fmt.Fprintf(w, "\nget-mark :1\nreset %s\n\ndone\n", branch)
+}
+
+// quote writes a path as fast-import reads it back, whatever its bytes.
+func quote(path string) string {
+	var b bytes.Buffer
+	b.WriteByte('"')
+	for _, c := range []byte(path) {
+		if c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
+			fmt.Fprintf(&b, `\%03o`, c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
