@@ -59,7 +59,7 @@ func TestReadyFollowsPostgres(t *testing.T) {
 	}
 }
 
-func TestReadySaysWhyPostgresRefuses(t *testing.T) {
+func TestC4_ReadySaysWhyPostgresRefusesAndNoMore(t *testing.T) {
 	p := startPostgres(t)
 	tests := []struct {
 		name, why string
@@ -72,7 +72,7 @@ func TestReadySaysWhyPostgresRefuses(t *testing.T) {
 		{"no such host", "cannot be reached", func(u *url.URL) { u.RawQuery = "host=/nonexistent/socket-folder" }},
 	}
 	for _, tt := range tests {
-		t.Run("C4_"+tt.name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			dsn, err := url.Parse(p.DSN)
 			if err != nil {
 				t.Fatal(err)
