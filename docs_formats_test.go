@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/catalog"
 	"github.com/pikasTech/agentrun/lane/intent"
 	"github.com/pikasTech/agentrun/lane/names"
 	"github.com/pikasTech/agentrun/lane/plan"
+	"github.com/pikasTech/agentrun/lane/promote"
 	"github.com/pikasTech/agentrun/lane/publish"
 )
 
@@ -80,6 +82,24 @@ func TestDocsFormatsParse(t *testing.T) {
 	for kind, parser := range parsers {
 		if !seen[kind] {
 			t.Errorf("%s has no example of a %s", parser.page, kind)
+		}
+	}
+}
+
+// TestDocsGitopsCommit: the example has each trailer once, and the page explains it.
+func TestDocsGitopsCommit(t *testing.T) {
+	p := readPage(t, "docs/formats/gitops-commit.md")
+	var got []string
+	for _, trailer := range git.Trailers(p.fences[0].text) {
+		got = append(got, trailer.Key)
+	}
+	want := []string{promote.TrailerSource, promote.TrailerIntent, promote.TrailerRender, promote.TrailerRun, promote.TrailerTaskRuns}
+	if !slices.Equal(got, want) {
+		t.Errorf("the example has the trailers %q, a promotion writes %q", got, want)
+	}
+	for _, key := range want {
+		if !slices.Contains(p.code, key) {
+			t.Errorf("%s does not explain %s", p.path, key)
 		}
 	}
 }
