@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"path"
 	"strings"
 
@@ -75,7 +76,7 @@ func (k *checker) check(content []byte) {
 		return
 	}
 	var objects []object
-	for doc := range bytes.SplitSeq(content, []byte("\n---\n")) {
+	for doc := range documents(content) {
 		o, ok := k.decode(doc)
 		if !ok {
 			return
@@ -90,6 +91,17 @@ func (k *checker) check(content []byte) {
 	// document, an unknown field, a second key - shows here.
 	if again, err := encode(objects); err != nil || !bytes.Equal(again, content) {
 		k.refuse("C3", "not what lane writes for the objects in it")
+	}
+}
+
+// documents are those of a file that Render wrote, each with its last newline.
+func documents(content []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for doc := range bytes.SplitAfterSeq(content, []byte("\n---\n")) {
+			if !yield(bytes.TrimSuffix(doc, []byte("---\n"))) {
+				return
+			}
+		}
 	}
 }
 

@@ -43,7 +43,7 @@ func TestRenderRandomIntents(t *testing.T) {
 			rt.Fatal(diff)
 		}
 		for path, content := range tree {
-			for doc := range bytes.SplitSeq(content, []byte("\n---\n")) {
+			for doc := range documents(content) {
 				restricted(rt, security, path, doc)
 			}
 		}
