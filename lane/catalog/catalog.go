@@ -177,3 +177,16 @@ func (s Service) validate(where string, n names.Names, released string) error {
 	}
 	return nil
 }
+
+// SourceCommit is the released commit that a catalog names, read before it is
+// known whose lane's catalog it should be. Parse judges the rest.
+func SourceCommit(file string, data []byte) (string, error) {
+	c := new(Catalog)
+	if err := canon.Unmarshal(file, "C5", data, c, limits); err != nil {
+		return "", fmt.Errorf("reading the catalog: %w", err)
+	}
+	if !canon.IsCommit(c.SourceCommitID) {
+		return "", refuse(file, "sourceCommitId %q is not a full commit id", c.SourceCommitID)
+	}
+	return c.SourceCommitID, nil
+}

@@ -100,3 +100,16 @@ func Parse(file string, data []byte, n names.Names) (*Plan, error) {
 	}
 	return p, nil
 }
+
+// SourceCommit is the commit that a plan names, read before it is known whose
+// plan it should be. Parse judges the rest.
+func SourceCommit(file string, data []byte) (string, error) {
+	p := new(Plan)
+	if err := canon.Unmarshal(file, "E4", data, p, limits); err != nil {
+		return "", fmt.Errorf("reading the plan: %w", err)
+	}
+	if !canon.IsCommit(p.SourceCommitID) {
+		return "", fail.Refuse("E4", file, "make the plan again with lane plan", "sourceCommitId %q is not a full commit id", p.SourceCommitID)
+	}
+	return p.SourceCommitID, nil
+}
