@@ -4,16 +4,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"slices"
 	"strings"
-
-	"github.com/zricethezav/gitleaks/v8/detect"
-	"github.com/zricethezav/gitleaks/v8/report"
 )
 
-// gitleaks is given a text piece by piece: a rule then runs only on the pieces
-// that hold one of its key words, and its cost per match, which grows with the
-// lines around it, stays bounded. Pieces overlap by more than the longest
-// credential that its rules know.
+// A text is looked at piece by piece, because a rule runs on the pieces that hold
+// one of its key words. Pieces overlap by more than what the rules match.
 const (
 	piece   = 8 << 10
 	overlap = 1 << 10
@@ -25,15 +21,34 @@ func (s *Scanner) patterns(name string, data []byte) []match {
 	for start := 0; start < len(data) && len(out) < maxHits; {
 		end := min(start+piece, len(data))
 		text := string(data[start:end])
-		for _, f := range s.gitleaks.Detect(detect.Fragment{Raw: text, FilePath: name}) {
-			out = append(out, match{rule: f.RuleID, offset: start + offsetOf(f, text), why: f.Description})
+		for _, r := range s.rules.speakingOf(text) {
+			if r.path != nil && !r.path().MatchString(name) {
+				continue
+			}
+			for _, at := range r.pattern().FindAllStringIndex(text, maxHits) {
+				found := text[at[0]:at[1]]
+				from, to := r.credential(found)
+				if s.rules.accepts(r, found, found[from:to]) {
+					out = append(out, match{rule: r.id, offset: start + at[0] + from, end: start + at[0] + to, why: r.description})
+				}
+			}
 		}
 		if end == len(data) {
 			break
 		}
 		start = lineStart(data, start, end-overlap)
 	}
-	return out
+	return withoutGeneric(out)
+}
+
+// withoutGeneric removes what gitleaks' general rule found where another knows
+// the kind.
+func withoutGeneric(found []match) []match {
+	return slices.DeleteFunc(slices.Clone(found), func(g match) bool {
+		return strings.HasPrefix(g.rule, "generic") && slices.ContainsFunc(found, func(m match) bool {
+			return m.rule != g.rule && m.offset <= g.offset && g.end <= m.end
+		})
+	})
 }
 
 // lineStart is where the line of data that holds at begins, if that is after
@@ -41,31 +56,6 @@ func (s *Scanner) patterns(name string, data []byte) []match {
 func lineStart(data []byte, start, at int) int {
 	if nl := bytes.LastIndexByte(data[start+1:at], '\n'); nl >= 0 {
 		return start + 1 + nl + 1
-	}
-	return at
-}
-
-// offsetOf is where in text a finding's secret begins, or its line when it was
-// found in a decoded value. gitleaks counts lines from 0, and columns from the
-// line feed before them.
-func offsetOf(f report.Finding, text string) int {
-	at := 0
-	for range f.StartLine {
-		nl := strings.IndexByte(text[at:], '\n')
-		if nl < 0 {
-			return at
-		}
-		at += nl + 1
-	}
-	column := f.StartColumn - 1
-	if f.StartLine > 0 {
-		column--
-	}
-	if column > 0 && at+column <= len(text) {
-		at += column
-	}
-	if strings.HasPrefix(text[at:], f.Match) {
-		at += max(strings.Index(f.Match, f.Secret), 0)
 	}
 	return at
 }

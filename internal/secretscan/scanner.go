@@ -1,6 +1,6 @@
 // Package secretscan finds credentials in bytes (rule C4).
 //
-// It joins gitleaks' default rules, of which it is the only user, with detectors
+// It joins gitleaks' default rules, which it alone reads, with detectors
 // that understand a form instead of matching it: private keys in PEM and DER,
 // JSON Web Tokens, URLs with a password, kubeconfigs, Secret manifests and
 // registry logins, also when they stand base64-encoded in a text. What is found
@@ -17,8 +17,6 @@ import (
 	"cmp"
 	"slices"
 	"sync"
-
-	"github.com/zricethezav/gitleaks/v8/detect"
 
 	"github.com/pikasTech/agentrun/internal/canon"
 )
@@ -42,23 +40,24 @@ type Hit struct {
 	Why    string `json:"why"`    // never holds the credential
 }
 
-// Scanner holds the compiled rules. It is safe for concurrent use.
+// Scanner holds the rules. It is safe for concurrent use.
 type Scanner struct {
-	gitleaks *detect.Detector
+	rules *rules
 }
 
-// New compiles the rules, which takes about a tenth of a second.
+// New reads the rules, which takes some milliseconds; each is compiled when a
+// text first speaks of it.
 func New() (*Scanner, error) {
-	d, err := newDetector()
+	rs, err := loadRules()
 	if err != nil {
 		return nil, err
 	}
-	return &Scanner{gitleaks: d}, nil
+	return &Scanner{rules: rs}, nil
 }
 
 // Default is the scanner that callers of one process share; it is made at the
 // first call and never changes. The rules are part of the program, so that they
-// do not compile is a broken build and panics.
+// cannot be read is a broken build and panics.
 func Default() *Scanner { return shared() }
 
 var shared = sync.OnceValue(func() *Scanner {
@@ -69,11 +68,11 @@ var shared = sync.OnceValue(func() *Scanner {
 	return s
 })
 
-// match is a hit by its offset.
+// match is a hit by its offsets; end is 0 when only the begin is known.
 type match struct {
-	rule   string
-	offset int
-	why    string
+	rule        string
+	offset, end int
+	why         string
 }
 
 // Scan looks at data, which name names, and returns the hits in the order of
