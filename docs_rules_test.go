@@ -7,11 +7,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/pikasTech/agentrun/lane/intent"
 )
 
 // rulesPage is the table rule → code → test.
@@ -66,6 +69,29 @@ func TestRulesTable(t *testing.T) {
 			case slices.Contains(carried, rule) && (in == "Not yet enforced" || in == "Enforced in part"):
 				t.Errorf("%s: %s stands in %q, but it must be enforced", rulesPage, rule, in)
 			}
+		}
+	}
+}
+
+// TestA2_LanePageHasEveryName: the lane's page names what lane/names derives.
+func TestA2_LanePageHasEveryName(t *testing.T) {
+	data, err := os.ReadFile(intent.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := intent.Parse(intent.Path, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := in.Names()
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := readPage(t, "docs/reference/lane.md").code
+	v := reflect.ValueOf(n)
+	for i := range v.NumField() {
+		if name := v.Field(i).String(); !slices.Contains(told, name) {
+			t.Errorf("docs/reference/lane.md does not name %s (%s)", name, v.Type().Field(i).Name)
 		}
 	}
 }

@@ -11,11 +11,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
+	"golang.org/x/mod/modfile"
 )
 
 // page is one Markdown file of the tree.
@@ -193,5 +195,33 @@ func TestDocsDecisions(t *testing.T) {
 		if !slices.Contains(index.links, base) {
 			t.Errorf("%s is not in the index", file)
 		}
+	}
+}
+
+// TestDocsDependencies: each direct dependency has its reason, and no other has one.
+func TestDocsDependencies(t *testing.T) {
+	data, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := modfile.Parse("go.mod", data, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var direct, told []string
+	for _, r := range mod.Require {
+		if !r.Indirect {
+			direct = append(direct, r.Mod.Path)
+		}
+	}
+	for _, s := range readPage(t, "docs/decisions/0015-dependencies.md").sections {
+		for _, row := range s.rows {
+			told = append(told, row[0].text)
+		}
+	}
+	slices.Sort(direct)
+	slices.Sort(told)
+	if diff := cmp.Diff(direct, told); diff != "" {
+		t.Errorf("go.mod (-) and its reasons (+) differ:\n%s", diff)
 	}
 }
