@@ -1,0 +1,101 @@
+package diff
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"reflect"
+)
+
+// hidden stands for a value that may not be shown.
+const hidden = "(hidden)"
+
+// withoutValues are two Secrets of which only the keys, and which of them
+// change, can be seen (rule C4).
+func withoutValues(before, after map[string]any) (b, a map[string]any) {
+	b, a = maps.Clone(before), maps.Clone(after)
+	for _, part := range []string{"data", "stringData"} {
+		old, _ := before[part].(map[string]any)
+		now, _ := after[part].(map[string]any)
+		shownOld, shownNew := map[string]any{}, map[string]any{}
+		for key, v := range old {
+			shownOld[key] = hidden
+			if w, ok := now[key]; ok && !reflect.DeepEqual(v, w) {
+				shownOld[key] = hidden + ", another value"
+			}
+		}
+		for key := range now {
+			shownNew[key] = hidden
+		}
+		b[part], a[part] = shownOld, shownNew
+	}
+	return b, a
+}
+
+// withManifests are two ConfigMaps in which the YAML and JSON documents that both
+// have are values, not text.
+func withManifests(before, after map[string]any) (b, a map[string]any) {
+	old, _ := before["data"].(map[string]any)
+	now, _ := after["data"].(map[string]any)
+	old, now = maps.Clone(old), maps.Clone(now)
+	for key := range old {
+		switch path.Ext(key) {
+		case ".yaml", ".yml", ".json":
+		default:
+			continue
+		}
+		oldText, _ := old[key].(string)
+		nowText, _ := now[key].(string)
+		oldDoc, oldErr := parse(key, []byte(oldText))
+		nowDoc, nowErr := parse(key, []byte(nowText))
+		// Two texts that say the same are still two texts: those stay.
+		if oldErr == nil && nowErr == nil && len(oldDoc) == 1 && len(nowDoc) == 1 && !reflect.DeepEqual(oldDoc, nowDoc) {
+			old[key], now[key] = oldDoc[0].fields, nowDoc[0].fields
+		}
+	}
+	b, a = maps.Clone(before), maps.Clone(after)
+	b["data"], a["data"] = old, now
+	return b, a
+}
+
+// effect is what an object's change does to what runs, or "" for nothing that
+// deserves a word.
+func effect(o Object) string {
+	switch o.Kind {
+	case "Deployment", "StatefulSet", "DaemonSet":
+		return podEffect(o)
+	case "ConfigMap":
+		if o.Change == Changed && within(o.Fields, `data["job.yaml"]`) {
+			return "new Jobs use it, running ones stay as they are"
+		}
+	case "PersistentVolumeClaim":
+		if o.Change == Removed {
+			return "its data is deleted with it"
+		}
+	case "Namespace":
+		if o.Change == Removed {
+			return "everything in it is deleted with it"
+		}
+	}
+	return ""
+}
+
+func podEffect(o Object) string {
+	switch {
+	case o.Change == Added:
+		return "pods start"
+	case o.Change == Removed:
+		return "pods stop"
+	case within(o.Fields, "spec.template"):
+		return "pods restart"
+	}
+	for _, f := range o.Fields {
+		if f.Path == "spec.replicas" {
+			return fmt.Sprintf("from %v to %v pods, those that stay do not restart", f.Before, f.After)
+		}
+	}
+	if o.Change == Changed {
+		return "pods do not restart"
+	}
+	return ""
+}
