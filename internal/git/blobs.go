@@ -63,15 +63,20 @@ func (r *Repo) Blobs(ctx context.Context) (*Blobs, error) {
 	return b, nil
 }
 
-// Close ends the process. The Blobs cannot be used any more.
-func (b *Blobs) Close() {
+// Close ends the process. The Blobs cannot be used any more. The error is how
+// git ended, unless it was told before.
+func (b *Blobs) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.release()
+	told := b.broken != nil
 	b.broken = errors.New("the reader is closed")
+	b.release()
 	b.in.Close()
 	b.pipe.Close() // a git that still has something to say must not wait for a reader
-	_ = b.process.Err()
+	if err := b.process.Err(); err != nil && !told {
+		return b.call.explain(b.ctx, err, b.words)
+	}
+	return nil
 }
 
 // Read is the content of the blob oid. A missing object, one of another type,

@@ -33,13 +33,14 @@ type call struct {
 
 // exitError is a git that ran and was not content.
 type exitError struct {
-	args  []string
-	code  int
-	words string // its standard error, cleaned and bounded
+	command string
+	code    int    // -1 when a signal ended it
+	how     string // such as "exit status 128"
+	words   string // its standard error, cleaned and bounded
 }
 
 func (e *exitError) Error() string {
-	s := fmt.Sprintf("git %s: exit code %d", e.args[0], e.code)
+	s := "git " + e.command + ": " + e.how
 	if e.words != "" {
 		s += ": " + e.words
 	}
@@ -93,7 +94,7 @@ func (c call) explain(ctx context.Context, err error, words *tail) error {
 		return fmt.Errorf("git %s: %w", c.args[0], err)
 	}
 	if e, ok := errors.AsType[*exec.ExitError](err); ok {
-		return &exitError{args: c.args, code: e.ExitCode(), words: words.String()}
+		return &exitError{command: c.args[0], code: e.ExitCode(), how: e.String(), words: words.String()}
 	}
 	return fmt.Errorf("git %s: %w", c.args[0], err)
 }
@@ -111,6 +112,7 @@ func settings() []string {
 		"-c", "protocol.ext.allow=never",
 		"-c", "protocol.fd.allow=never",
 		"-c", "submodule.recurse=false",
+		"-c", "advice.graftFileDeprecated=false", // that variable below is what we set
 	}
 }
 

@@ -146,7 +146,9 @@ func TestBlobs(t *testing.T) {
 		t.Error(err)
 	}
 
-	blobs.Close()
+	if err := errors.Join(blobs.Close(), blobs.Close()); err != nil {
+		t.Error(err)
+	}
 	if _, err := blobs.Read(oids[0], 100); err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Errorf("after Close: %v", err)
 	}

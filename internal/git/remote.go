@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -43,7 +44,8 @@ func (m Remote) LsRemote(ctx context.Context, refs ...string) (map[string]string
 			return nil, err
 		}
 	}
-	out, err := m.run(ctx, call{dir: "/"}, "ls-remote", append([]string{"--refs", "--", m.URL}, refs...)...)
+	// In no repository, so that none around the caller can have a say.
+	out, err := m.run(ctx, call{gitDir: os.DevNull}, "ls-remote", append([]string{"--refs", "--", m.URL}, refs...)...)
 	if err != nil {
 		return nil, m.unreachable("asking for its refs", err)
 	}
@@ -106,6 +108,7 @@ func (m Remote) run(ctx context.Context, c call, command string, args ...string)
 	defer cancel()
 	c.args = append([]string{command}, args...)
 	c.settings = []string{
+		"-c", "fetch.unpackLimit=1", // one file for each fetch, see Repo.Packs
 		"-c", "http.lowSpeedLimit=1",
 		"-c", fmt.Sprintf("http.lowSpeedTime=%d", max(1, int(timeout.Seconds()/10))),
 	}

@@ -154,12 +154,12 @@ func TestRemoteUnreachable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer hang.Close()
+	t.Cleanup(func() { hang.Close() })
 	locked := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
 		http.Error(w, "who are you", http.StatusUnauthorized)
 	}))
-	defer locked.Close()
+	t.Cleanup(locked.Close)
 	// Begins well and then drips for ever.
 	drip := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
@@ -172,7 +172,7 @@ func TestRemoteUnreachable(t *testing.T) {
 			}
 		}
 	}))
-	defer drip.Close()
+	t.Cleanup(drip.Close)
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -195,6 +195,7 @@ func TestRemoteUnreachable(t *testing.T) {
 		{"is empty", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			remote := git.Remote{URL: tt.url, Timeout: time.Second}
 			_, err := remote.LsRemote(t.Context(), mainRef)
 			wantFail(t, err, fail.Failed)

@@ -83,6 +83,20 @@ func (r *Repo) IsShallow(ctx context.Context) (bool, error) {
 	return strings.TrimSpace(string(out)) == "true", err
 }
 
+// Packs is over how many files the objects are spread in a repository that only
+// WriteCommit and Fetch write to. Each of their calls adds one, and with many of
+// them every call gets slower.
+func (r *Repo) Packs() (int, error) {
+	files, err := os.ReadDir(filepath.Join(r.GitDir, "objects", "pack"))
+	n := 0
+	for _, f := range files {
+		if filepath.Ext(f.Name()) == ".pack" {
+			n++
+		}
+	}
+	return n, err
+}
+
 // run runs one git command in the repository.
 func (r *Repo) run(ctx context.Context, args ...string) ([]byte, error) {
 	return call{gitDir: r.GitDir, args: args, keep: r.KeepOpen}.run(ctx)

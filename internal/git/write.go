@@ -27,7 +27,8 @@ type NewCommit struct {
 // WriteCommit stores the commit and gives its id. No ref, index or work tree is
 // touched, so a caller that is killed leaves nothing but unreachable objects.
 // The cost follows the number of files put and deleted, not the size of the
-// tree. The same NewCommit always has the same id.
+// tree. The same NewCommit always has the same id. Speed is preferred to surviving
+// a power cut: the caller must be able to make the repository anew.
 func (r *Repo) WriteCommit(ctx context.Context, c NewCommit) (string, error) {
 	if err := c.check(); err != nil {
 		return "", fmt.Errorf("writing a commit: %w", err)
@@ -41,8 +42,10 @@ func (r *Repo) WriteCommit(ctx context.Context, c NewCommit) (string, error) {
 	out, err := call{
 		gitDir: r.GitDir,
 		args:   []string{"fast-import", "--quiet", "--done", "--date-format=raw"},
-		stdin:  in,
-		keep:   r.KeepOpen,
+		// As one pack: loose objects would be a file and a flush each.
+		settings: []string{"-c", "fastimport.unpackLimit=1", "-c", "core.fsync=none", "-c", "core.compression=1"},
+		stdin:    in,
+		keep:     r.KeepOpen,
 	}.run(ctx)
 	in.CloseWithError(err) // ends the goroutine when git has left early
 	if err != nil {
