@@ -1,0 +1,58 @@
+package builder
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+)
+
+// tail keeps the last lines of what a program says.
+type tail struct {
+	mu    sync.Mutex
+	lines []string
+	part  []byte // a line that has not ended yet
+}
+
+const (
+	tailLines = 30
+	lineBytes = 1000
+)
+
+// Write never fails, so that no program stops because of what it says.
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for chunk := range bytes.Lines(p) {
+		line, ended := bytes.CutSuffix(chunk, []byte("\n"))
+		t.part = append(t.part, line[:min(len(line), lineBytes+1-min(len(t.part), lineBytes+1))]...)
+		if ended {
+			t.push()
+		}
+	}
+	return len(p), nil
+}
+
+func (t *tail) push() {
+	if line := strings.TrimRight(string(t.part), " \r"); line != "" {
+		t.lines = append(t.lines, fail.Clean(line, lineBytes))
+		t.lines = t.lines[max(0, len(t.lines)-tailLines):]
+	}
+	t.part = t.part[:0]
+}
+
+// text is the lines, each indented below the error that they follow.
+func (t *tail) text() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.push()
+	var b strings.Builder
+	for _, line := range t.lines {
+		b.WriteString("\n  | " + line)
+	}
+	return b.String()
+}
+
+// says reports whether one of the lines contains s.
+func (t *tail) says(s string) bool { return strings.Contains(t.text(), s) }
