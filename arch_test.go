@@ -13,32 +13,41 @@ import (
 
 const module = "github.com/pikasTech/agentrun"
 
+// rule is what one package may import, and why.
+type rule struct {
+	pkg, why string
+	imports  []string
+}
+
 // allowed is which packages of this module a package may import, and why. A
 // package that is not in the table may not exist. Tests may import more: they
 // stand things up; they are not part of what is released.
-var allowed = []struct {
-	pkg, why string
-	imports  []string
-}{
+var allowed = []rule{
 	{"internal/fail", "the shape of errors: everybody imports it, it imports nobody", nil},
 	{"internal/canon", "one form for documents and hashes", []string{"internal/fail"}},
 	{"internal/child", "programs that end with the command", []string{"internal/fail"}},
 	{"internal/git", "the only place that runs git", []string{"internal/fail", "internal/canon", "internal/child"}},
 	{"internal/registry", "the only place that talks to a registry", []string{"internal/fail", "internal/canon"}},
-	{"internal/secretscan", "the only place that knows what a secret looks like", []string{"internal/fail"}},
+	{"internal/fields", "pairs in a text of any notation", nil},
+	{"internal/secretscan", "the only place that knows what a secret looks like", []string{"internal/canon", "internal/fields"}},
+	{"internal/secretscan/fake", "credentials for tests, made when they run", nil},
 	{"internal/scratch", "real servers that live as long as one call", []string{"internal/fail", "internal/child"}},
 
 	{"lane/names", "the root of the pipeline: it needs only errors", []string{"internal/fail"}},
-	{"lane/intent", "what should run, under the lane's names", []string{"lane/names", "internal/canon", "internal/fail", "internal/secretscan"}},
-	{"lane/check", "judges a source tree, so it reads git and the intent", []string{"lane/names", "lane/intent", "internal/canon", "internal/fail", "internal/git", "internal/secretscan"}},
-	{"lane/plan", "reads a commit; knows neither catalog nor registry", []string{"lane/names", "lane/intent", "internal/canon", "internal/fail", "internal/git"}},
-	{"lane/publish", "acts on a plan; the only stage that builds and pushes", []string{"lane/names", "lane/intent", "lane/plan", "internal/canon", "internal/child", "internal/fail", "internal/git", "internal/registry"}},
+	{"lane/intent", "what should run, under the lane's names", []string{"lane/names", "internal/canon", "internal/fail", "internal/fields", "internal/secretscan"}},
+	{"lane/check", "judges a source tree, so it reads git and the intent", []string{"lane/names", "lane/intent", "internal/canon", "internal/fail", "internal/fields", "internal/git", "internal/secretscan"}},
+	{"lane/plan/tree", "one commit as a file system", []string{"internal/fail", "internal/git"}},
+	{"lane/plan/golang", "what a Go program is made of", []string{"lane/plan/tree", "internal/canon", "internal/child", "internal/fail", "internal/git"}},
+	{"lane/plan/dockerfile", "what a Dockerfile builds on", []string{"internal/fail"}},
+	{"lane/plan", "reads a commit; knows neither catalog nor registry", []string{"lane/names", "lane/intent", "lane/plan/tree", "lane/plan/golang", "lane/plan/dockerfile", "internal/canon", "internal/fail", "internal/git"}},
+	{"lane/publish/builder", "the two programs that build images", []string{"internal/canon", "internal/child", "internal/fail", "internal/registry"}},
+	{"lane/publish", "acts on a plan; the only stage that builds and pushes", []string{"lane/names", "lane/intent", "lane/plan", "lane/plan/tree", "lane/publish/builder", "internal/canon", "internal/child", "internal/fail", "internal/git", "internal/registry"}},
 	{"lane/catalog", "joins a plan with what was published", []string{"lane/names", "lane/plan", "lane/publish", "internal/canon", "internal/fail"}},
 	{"lane/render", "pure: no git, no registry, no cluster", []string{"lane/names", "lane/intent", "lane/catalog", "internal/canon", "internal/fail"}},
 	{"lane/diff", "compares manifests, whoever made them", []string{"internal/canon", "internal/fail"}},
 	{"lane/promote", "moves the GitOps branch; is handed the content", []string{"lane/names", "lane/catalog", "internal/canon", "internal/fail", "internal/git"}},
 	{"cmd/lane", "joins the stages", []string{
-		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/publish", "lane/catalog", "lane/render", "lane/diff", "lane/promote",
+		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/publish", "lane/publish/builder", "lane/catalog", "lane/render", "lane/diff", "lane/promote",
 		"internal/canon", "internal/fail", "internal/git", "internal/registry", "internal/scratch", "internal/secretscan",
 	}},
 
@@ -51,7 +60,7 @@ var allowed = []struct {
 	{"bench/plan", "a measurement stands beside the stage it measures", []string{"lane/plan", "lane/intent", "lane/names", "internal/git", "internal/canon"}},
 	{"bench/publish", "a measurement stands beside the stage it measures", []string{"lane/publish", "lane/plan", "lane/intent", "lane/names", "internal/git", "internal/registry", "internal/scratch", "internal/canon"}},
 	{"bench/render", "a measurement stands beside the stage it measures", []string{"lane/render", "lane/catalog", "lane/publish", "lane/intent", "lane/names", "internal/canon"}},
-	{"bench/promote", "a measurement stands beside the stage it measures", []string{"lane/promote", "lane/catalog", "lane/publish", "lane/names", "internal/git", "internal/scratch", "internal/canon"}},
+	{"bench/promote", "a measurement stands beside the stage it measures", []string{"lane/promote", "lane/catalog", "lane/publish", "lane/names", "internal/git", "internal/scratch", "internal/canon", "internal/fail"}},
 }
 
 type pkg struct {
@@ -87,13 +96,7 @@ func packages(t *testing.T) []pkg {
 func TestArchImports(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range packages(t) {
-		i := slices.IndexFunc(allowed, func(a struct {
-			pkg, why string
-			imports  []string
-		},
-		) bool {
-			return a.pkg == p.path
-		})
+		i := slices.IndexFunc(allowed, func(r rule) bool { return r.pkg == p.path })
 		if i < 0 {
 			t.Errorf("package %s is not in the table of allowed imports: add it with its reason, or put its code where it belongs", p.path)
 			continue
