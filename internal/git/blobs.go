@@ -222,10 +222,12 @@ func readN(r io.Reader, size int64) ([]byte, error) {
 func BlobID(data []byte) string { return hashObject("blob", data) }
 
 func hashObject(kind string, data []byte) string {
+	var buf [64]byte
+	head := append(append(buf[:0], kind...), ' ')
 	h := sha1.New()
-	fmt.Fprintf(h, "%s %d\x00", kind, len(data))
+	h.Write(append(strconv.AppendInt(head, int64(len(data)), 10), 0))
 	h.Write(data)
-	return hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(buf[:0]))
 }
 
 // ReadFile is the content of the regular file path in commit, at most limit

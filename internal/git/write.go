@@ -1,11 +1,9 @@
 package git
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -33,21 +31,14 @@ func (r *Repo) WriteCommit(ctx context.Context, c NewCommit) (string, error) {
 	if err := c.check(); err != nil {
 		return "", fmt.Errorf("writing a commit: %w", err)
 	}
-	in, w := io.Pipe()
-	go func() {
-		buf := bufio.NewWriter(w)
-		c.stream(buf)
-		w.CloseWithError(buf.Flush())
-	}()
 	out, err := call{
 		gitDir: r.GitDir,
 		args:   []string{"fast-import", "--quiet", "--done", "--date-format=raw"},
 		// As one pack: loose objects would be a file and a flush each.
 		settings: []string{"-c", "fastimport.unpackLimit=1", "-c", "core.fsync=none", "-c", "core.compression=1"},
-		stdin:    in,
+		stdin:    c.stream(),
 		keep:     r.KeepOpen,
 	}.run(ctx)
-	in.CloseWithError(err) // ends the goroutine when git has left early
 	if err != nil {
 		return "", fmt.Errorf("writing a commit: %w", err)
 	}
@@ -83,9 +74,10 @@ func (c NewCommit) check() error {
 	return nil
 }
 
-// stream writes c in the language of fast-import. The branch that it needs is
+// stream is c in the language of fast-import. The branch that it needs is
 // forgotten again before the end, so that no ref is made.
-func (c NewCommit) stream(w *bufio.Writer) {
+func (c NewCommit) stream() *bytes.Buffer {
+	w := new(bytes.Buffer)
 	const branch = "refs/lane/unwritten"
 	who := fmt.Sprintf("%s <%s> %d %s", c.By.Name, c.By.Email, c.By.When.Unix(), c.By.When.Format("-0700"))
 	fmt.Fprintf(w, "commit %s\nmark :1\nauthor %s\ncommitter %s\ndata %d\n%s\n", branch, who, who, len(c.Message), c.Message)
@@ -101,6 +93,7 @@ func (c NewCommit) stream(w *bufio.Writer) {
 		w.WriteByte('\n')
 	}
 	fmt.Fprintf(w, "\nget-mark :1\nreset %s\n\ndone\n", branch)
+	return w
 }
 
 // quote writes a path as fast-import reads it back, whatever its bytes.

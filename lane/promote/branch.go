@@ -1,0 +1,149 @@
+package promote
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/catalog"
+	"github.com/pikasTech/agentrun/lane/names"
+)
+
+// Branch is the GitOps branch of one lane.
+type Branch struct {
+	Names  names.Names
+	Remote git.Remote // the repository that has the branch
+	// Cache is a folder for bare repositories; it is created. Processes may
+	// share it: they wait for each other. It may be deleted at any time that none
+	// is using it.
+	Cache  string
+	Source Source           // not needed for reading
+	Now    func() time.Time // the commits' date; not needed for reading
+}
+
+// Head is the GitOps branch as it was read.
+type Head struct {
+	Commit  string           // full id
+	Catalog *catalog.Catalog // as it stands there
+	Files   []git.Entry      // every file, sorted by path
+}
+
+// Head reads the branch from the remote. A missing branch and a missing or
+// unreadable catalog are refused by rule C5, a tag of the branch's name by A1.
+func (b Branch) Head(ctx context.Context) (*Head, error) {
+	var head *Head
+	err := b.withCache(ctx, func(c *cache) (err error) {
+		head, err = c.fetch(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the GitOps branch: %w", err)
+	}
+	return head, nil
+}
+
+// Content is Head with the content of each file by its path. Symbolic links and
+// submodules, which only a hand can have put there, have none.
+func (b Branch) Content(ctx context.Context) (*Head, map[string][]byte, error) {
+	var head *Head
+	content := map[string][]byte{}
+	err := b.withCache(ctx, func(c *cache) (err error) {
+		if head, err = c.fetch(ctx); err != nil {
+			return err
+		}
+		if err = c.readFiles(ctx, head, content); err == nil || c.renewed || ctx.Err() != nil {
+			return err
+		}
+		if err = c.renew(ctx); err != nil {
+			return err
+		}
+		if head, err = c.fetch(ctx); err != nil {
+			return err
+		}
+		return c.readFiles(ctx, head, content)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the GitOps branch: %w", err)
+	}
+	return head, content, nil
+}
+
+// readFiles fills content with the files of head.
+func (c *cache) readFiles(ctx context.Context, head *Head, content map[string][]byte) error {
+	var paths, ids []string
+	for _, e := range head.Files {
+		if e.Mode == git.ModeFile || e.Mode == git.ModeExecutable {
+			paths, ids = append(paths, e.Path), append(ids, e.OID)
+		}
+	}
+	blobs, err := c.repo.Blobs(ctx)
+	if err != nil {
+		return err
+	}
+	defer blobs.Close()
+	return blobs.ReadAll(ids, maxFile, func(i int, data []byte) error {
+		content[paths[i]] = data
+		return nil
+	})
+}
+
+// maxFile bounds a file of the branch, in bytes. The catalog, the largest, is
+// bounded by its own package.
+const maxFile = 32 << 20
+
+// where names the branch in errors.
+func (b Branch) where() string { return b.Remote.String() + " " + b.Names.GitopsRef() }
+
+// missing is the refusal of a branch that is not there.
+func (b Branch) missing() error {
+	return fail.Refuse("C5", b.where(), "make it with lane init, which alone may",
+		"the GitOps branch does not exist")
+}
+
+// read reads the commit of the branch from repo.
+func (b Branch) read(ctx context.Context, repo *git.Repo, commit string) (*Head, error) {
+	head := &Head{Commit: commit}
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() (err error) {
+		head.Files, err = repo.Tree(ctx, commit)
+		return err
+	})
+	both.Go(func() (err error) {
+		head.Catalog, err = b.readCatalog(ctx, repo, commit)
+		return err
+	})
+	return head, both.Wait()
+}
+
+func (b Branch) readCatalog(ctx context.Context, repo *git.Repo, commit string) (*catalog.Catalog, error) {
+	path := b.Names.ArtifactCatalog
+	where := b.where() + ":" + path
+	files, err := repo.Tree(ctx, commit, path)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) != 1 || files[0].Path != path || files[0].Mode != git.ModeFile {
+		return nil, fail.Refuse("C5", where, "restore the branch to a commit that lane made",
+			"the GitOps branch at %.12s has no catalog", commit)
+	}
+	blobs, err := repo.Blobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer blobs.Close()
+	data, err := blobs.Read(files[0].OID, maxFile)
+	if err != nil {
+		return nil, err
+	}
+	return catalog.Parse(where, data, b.Names)
+}
+
+// isMetadata reports whether path is the lane's metadata, which promotions carry.
+func (b Branch) isMetadata(path string) bool {
+	return strings.HasPrefix(path, b.Names.Metadata()+"/")
+}

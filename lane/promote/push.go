@@ -1,0 +1,102 @@
+package promote
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/internal/git"
+)
+
+// maxRefusals is how often in a row the remote may refuse a push on one and the
+// same head. More than once, because a remote also refuses while it is just
+// taking somebody else's push.
+const maxRefusals = 3
+
+// push writes the proposed commit and swaps it in for the head. It is done, or
+// the head is forgotten for another round.
+func (p *promotion) push(ctx context.Context, proposed *proposal) (done bool, err error) {
+	out, ref := &proposed.outcome, p.Names.GitopsRef()
+	put := make(map[string][]byte, len(out.Changes.Added)+len(out.Changes.Changed))
+	for _, paths := range [...][]string{out.Changes.Added, out.Changes.Changed} {
+		for _, path := range paths {
+			put[path] = proposed.files[path]
+		}
+	}
+	commit, err := p.cache.repo.WriteCommit(ctx, git.NewCommit{
+		Parent: p.head.Commit, Put: put, Delete: out.Changes.Removed, Message: proposed.message, By: p.signature(),
+	})
+	if err != nil {
+		return false, p.again(ctx, p.unusable(err))
+	}
+	pushed, err := p.cache.repo.Push(ctx, p.Remote, commit, ref, p.head.Commit)
+	if err != nil {
+		return false, err
+	}
+	switch pushed.Result {
+	case git.Pushed:
+		p.cache.believe(commit)
+		out.Commit = commit
+		return true, nil
+	case git.Moved:
+		p.refusals, p.head, p.fresh = 0, nil, false
+		return false, nil
+	case git.Deleted:
+		return false, p.missing()
+	case git.Refused:
+		if p.refusals++; p.refusals < maxRefusals {
+			p.fresh = true
+			return false, nil
+		}
+		return false, fail.Fail(p.where(), "see what the remote says, and let it take this push", "the remote refused the push: %s", pushed.Words)
+	}
+	return false, p.again(ctx, fail.Fail(p.where(), "see what git says; check the permission to push", "the push did not reach the remote: %s", pushed.Words))
+}
+
+// again answers a failure on this side: once with a new cache and another round,
+// then with the failure itself.
+func (p *promotion) again(ctx context.Context, failure error) error {
+	if p.cache.renewed || ctx.Err() != nil {
+		return failure
+	}
+	p.head, p.fresh = nil, false
+	return p.cache.renew(ctx)
+}
+
+// confirm asks the remote whether it still has the head that was decided on, and
+// forgets the head if not.
+func (p *promotion) confirm(ctx context.Context) (moved bool, err error) {
+	if p.fresh {
+		return false, nil
+	}
+	now, err := p.cache.ask(ctx)
+	if err != nil {
+		return false, err
+	}
+	if now == "" {
+		return false, p.missing()
+	}
+	if p.fresh = now == p.head.Commit; !p.fresh {
+		p.head = nil
+	}
+	return !p.fresh, nil
+}
+
+func (p *promotion) superseded() error {
+	return &fail.Error{
+		Code: fail.Stale, Where: p.where(), Hint: "nothing to do; to go back on purpose, use lane rollback",
+		Err: fmt.Errorf("superseded: the newer commit %.12s is promoted already", p.head.Catalog.SourceCommitID),
+	}
+}
+
+func (b Branch) signature() git.Signature {
+	return git.Signature{Name: "lane", Email: "lane@" + b.Names.Project, When: b.Now()}
+}
+
+// pause grows with the rounds and is random, so that promoters that collided do
+// not collide again.
+func pause(round int) time.Duration {
+	return rand.N(min(20*time.Millisecond<<min(round, 10), 2*time.Second))
+}
