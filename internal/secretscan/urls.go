@@ -61,3 +61,18 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	}
 	return s[:i], s[i+len(sep):], true
 }
+
+// HasPassword reports whether text holds a URL with a password, be it only the
+// placeholder of one.
+func HasPassword(text string) bool {
+	for rest := text; ; {
+		_, after, ok := strings.Cut(rest, "://")
+		if !ok {
+			return false
+		}
+		if passwordOf([]byte(after)) != "" {
+			return true
+		}
+		rest = after
+	}
+}
