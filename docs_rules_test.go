@@ -196,9 +196,19 @@ func (s source) checkTest(t *testing.T, rule, ref string) {
 	}
 }
 
+// carries reports whether the rule is among those that a name begins with:
+// "F5_F6_SameImages", "A1 no version".
 func carries(name, rule string) bool {
-	rest, ok := strings.CutPrefix(name, rule)
-	return ok && (strings.HasPrefix(rest, "_") || strings.HasPrefix(rest, " "))
+	for {
+		end := strings.IndexAny(name, "_ ")
+		if end < 0 || !ruleNumber.MatchString(name[:end]) {
+			return false
+		}
+		if name[:end] == rule {
+			return true
+		}
+		name = name[end+1:]
+	}
 }
 
 // cutCase takes "pkg.TestName/case" apart; the folder's slashes come before the dot.
