@@ -1,12 +1,15 @@
 package render
 
 import (
+	"os"
 	"strings"
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/pikasTech/agentrun/lane/intent"
 )
 
 // TestA4_TwoLanesShareNoPathAndNoObject: the same services in two lanes.
@@ -102,5 +105,28 @@ func TestG4_OnlyAccountsWithRulesGetAToken(t *testing.T) {
 	access := string(tree[n.RuntimePath+"/access.yaml"])
 	if strings.Count(access, "\nautomountServiceAccountToken: false\n") != 2 || strings.Count(access, "\nkind: Role\n") != 1 || strings.Count(access, "\nkind: RoleBinding\n") != 1 {
 		t.Errorf("access.yaml:\n%s", access)
+	}
+}
+
+// TestRenderThisRepository: the repository's own intent is valid, renders, passes
+// Check, is complete and leaves no flow half declared.
+func TestRenderThisRepository(t *testing.T) {
+	data, err := os.ReadFile("../../" + intent.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := intent.Parse(intent.Path, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, c := lane(t, in)
+	tree := must(t, in, n, c)
+	if err := Check(tree, n, c); err != nil {
+		t.Error(err)
+	}
+	for _, note := range Notes(in) {
+		if strings.Contains(note, "stays denied") {
+			t.Error(note)
+		}
 	}
 }

@@ -60,7 +60,7 @@ func (r *renderer) deployment(s intent.Service) (object, error) {
 			Replicas:             &replicas,
 			RevisionHistoryLimit: new(int32(3)), // the way back is the GitOps branch
 			Selector:             selector(s.ID),
-			Strategy:             r.strategy(s),
+			Strategy:             r.strategy(s, replicas),
 			Template:             pod,
 		},
 	}, nil
@@ -73,11 +73,12 @@ func selector(id string) *metav1.LabelSelector {
 }
 
 // strategy replaces pods one by one without a gap, but where the next pod could
-// not mount the claim that the last one holds.
-func (r *renderer) strategy(s intent.Service) appsv1.DeploymentStrategy {
+// not mount the claim that the last one holds. Several pods that share a claim of
+// one node run on that node already, and so can the next.
+func (r *renderer) strategy(s intent.Service, replicas int32) appsv1.DeploymentStrategy {
 	for _, v := range s.Volumes {
-		switch corev1.PersistentVolumeAccessMode(r.claims[v.PersistentVolumeClaim]) {
-		case corev1.ReadWriteOnce, corev1.ReadWriteOncePod:
+		mode := corev1.PersistentVolumeAccessMode(r.claims[v.PersistentVolumeClaim])
+		if mode == corev1.ReadWriteOncePod || mode == corev1.ReadWriteOnce && replicas < 2 {
 			return appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}
 		}
 	}

@@ -53,6 +53,7 @@ func readBack(t interface {
 }, key, value string,
 ) {
 	t.Helper()
+	key = key[:min(len(key), 317)] // the longest key that Kubernetes takes; YAML ends at 1024
 	pod := &corev1.Pod{TypeMeta: kind("v1", "Pod")}
 	pod.Labels = map[string]string{key: value, "z": "z"}
 	pod.Finalizers = []string{value, value}
