@@ -16,11 +16,14 @@ import (
 	"github.com/pikasTech/agentrun/internal/registry"
 )
 
-// BuildahVersion is the only version that builds: another one may give other
-// bytes for the same inputs.
-const BuildahVersion = "1.28.2"
+// BuildahVersion is the release of Buildah that builds and the settings that it
+// builds with: others may give other bytes for the same inputs.
+const BuildahVersion = buildahRelease + " " + settings
 
-const buildahHint = "apt-get install buildah, of Debian 12"
+const (
+	buildahRelease = "1.28.2"
+	buildahHint    = "apt-get install buildah, of Debian 12"
+)
 
 // BuildahOptions say where Buildah is.
 type BuildahOptions struct {
@@ -37,7 +40,8 @@ type Buildah struct {
 	registry *registry.Client
 }
 
-// StartBuildah finds the program, whose version must be BuildahVersion.
+// StartBuildah finds the program, whose version must be the one of
+// BuildahVersion.
 func StartBuildah(ctx context.Context, o BuildahOptions) (*Buildah, error) {
 	program, err := find(o.Bin, "buildah", buildahHint)
 	if err != nil {
@@ -73,9 +77,9 @@ func StartBuildah(ctx context.Context, o BuildahOptions) (*Buildah, error) {
 	if err := child.Run(ctx, cmd); err != nil {
 		return nil, fmt.Errorf("asking buildah for its version: %w", err)
 	}
-	if f := strings.Fields(out.String()); len(f) < 3 || f[2] != BuildahVersion {
-		return nil, fail.Refuse("F5", program, "use Buildah "+BuildahVersion+": another version may give another image; "+buildahHint,
-			"it is %q, not %s", fail.Clean(strings.TrimSpace(out.String()), 80), BuildahVersion)
+	if f := strings.Fields(out.String()); len(f) < 3 || f[2] != buildahRelease {
+		return nil, fail.Refuse("F5", program, "use Buildah "+buildahRelease+": another version may give another image; "+buildahHint,
+			"it is %q, not %s", fail.Clean(strings.TrimSpace(out.String()), 80), buildahRelease)
 	}
 	return b, nil
 }
@@ -100,17 +104,7 @@ func (b *Buildah) Build(ctx context.Context, r Request) (string, error) {
 	}
 
 	id := filepath.Join(r.Scratch, "image-id")
-	args := []string{
-		"bud", "--signature-policy", policy, "--isolation", "chroot", "--layers=false", "--pull-never",
-		// The docker format is not reproducible in this version; the push converts.
-		"--format", "oci", "--timestamp", Epoch, "--platform", Platform,
-		"--identity-label=false", "--label", IdentityLabel + "=" + r.Identity,
-		"--iidfile", id, "--file", r.Dockerfile,
-	}
-	for _, name := range r.baseNames() {
-		args = append(args, "--build-context", name+"=docker-image://"+r.Bases[name])
-	}
-	if err := b.run(ctx, r, false, append(args, r.Context)...); err != nil {
+	if err := b.run(ctx, r, false, budArgs(r, policy, id)...); err != nil {
 		return "", err
 	}
 	data, err := os.ReadFile(id)
@@ -133,10 +127,24 @@ func (b *Buildah) Build(ctx context.Context, r Request) (string, error) {
 	return pushFolder(ctx, b.registry, r.Image, dir)
 }
 
+func budArgs(r Request, policy, id string) []string {
+	args := []string{
+		"bud", "--signature-policy", policy, "--isolation", "chroot", "--layers=false", "--pull-never",
+		// The docker format is not reproducible in this version; the push converts.
+		"--format", "oci", "--timestamp", Epoch, "--platform", Platform,
+		"--identity-label=false", "--label", IdentityLabel + "=" + r.Identity,
+		"--iidfile", id, "--file", r.Dockerfile,
+	}
+	for _, name := range r.baseNames() {
+		args = append(args, "--build-context", name+"=docker-image://"+r.Bases[name])
+	}
+	return append(args, r.Context)
+}
+
 // run runs one step. All of them are root over the same storage; only what pulls
 // and pushes has a network, so that no instruction can fetch.
 func (b *Buildah) run(ctx context.Context, r Request, network bool, args ...string) error {
-	words := &tail{}
+	words := &child.Tail{}
 	cmd := exec.Command(b.program, append([]string{
 		"--root", filepath.Join(b.dir, "root"), "--runroot", filepath.Join(b.dir, "run"), "--storage-driver", "vfs",
 	}, args...)...)
@@ -151,12 +159,12 @@ func (b *Buildah) run(ctx context.Context, r Request, network bool, args ...stri
 		return fmt.Errorf("building %s: %w", r.Image, err)
 	case errors.Is(err, syscall.EPERM):
 		return fail.Fail(b.program, "run as root with CAP_SYS_ADMIN, allow user namespaces, or build with BuildKit", "a network that leads nowhere cannot be made for the build: %w", err)
-	case words.says("image not known"):
+	case words.Says("image not known"):
 		return &fail.Error{
 			Code: fail.Refused, Rule: "F5", Where: r.Dockerfile, Hint: "pin each image of FROM by digest in the images lock file",
-			Err: fmt.Errorf("the Dockerfile begins with an image that is not pinned%s", words.text()),
+			Err: fmt.Errorf("the Dockerfile begins with an image that is not pinned%s", words.Text()),
 		}
-	case words.says("no space left on device"):
+	case words.Says("no space left on device"):
 		return broken(r, "free disk space, then run it again: what is published is not built again", err, words)
 	}
 	return broken(r, "mend what the last lines name, then run it again: what is published is not built again", err, words)

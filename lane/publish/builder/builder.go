@@ -20,6 +20,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/pikasTech/agentrun/internal/child"
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/registry"
 )
@@ -33,11 +34,16 @@ const (
 	// IdentityLabel is the label in an image's config that says which component
 	// identity it was built from.
 	IdentityLabel = "dev.agentrun.lane.identity"
+
+	// settings is part of every builder's version and so of every identity. It is
+	// raised with each change of this package that can change an image's bytes.
+	settings = "settings 1"
 )
 
 // Builder builds images. Build may be called by several goroutines at once.
 type Builder interface {
-	// Name is the builder and its exact version, such as "buildkit v0.34.2".
+	// Name is the builder and its exact version, such as "buildkit v0.34.2
+	// settings 1".
 	Name() string
 	// Build builds and pushes one image and returns its digest.
 	Build(ctx context.Context, r Request) (digest string, err error)
@@ -64,6 +70,6 @@ func (r Request) baseNames() []string { return slices.Sorted(maps.Keys(r.Bases))
 
 // broken is the error for a build that did not work, with the last words of the
 // builder.
-func broken(r Request, hint string, err error, words *tail) error {
-	return fail.Fail(r.Image.String(), hint, "building the image: %w%s", err, words.text())
+func broken(r Request, hint string, err error, words *child.Tail) error {
+	return fail.Fail(r.Image.String(), hint, "building the image: %w%s", err, words.Text())
 }

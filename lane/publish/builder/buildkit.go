@@ -16,9 +16,11 @@ import (
 	"github.com/pikasTech/agentrun/internal/registry"
 )
 
-// BuildKitVersion is the only version that builds: another one may give other
-// bytes for the same inputs.
-const BuildKitVersion = "v0.34.2"
+// BuildKitVersion is the release of BuildKit that builds and the settings that it
+// builds with: others may give other bytes for the same inputs.
+const BuildKitVersion = buildKitRelease + " " + settings
+
+const buildKitRelease = "v0.34.2"
 
 const (
 	makeHint = "run make deps, which builds BuildKit into bin/, or put it on PATH"
@@ -47,7 +49,7 @@ type BuildKit struct {
 
 // StartBuildKit connects to a running buildkitd, or starts one that ends with
 // Close and, at the latest, with this process. The daemon's version must be
-// BuildKitVersion.
+// the one of BuildKitVersion.
 func StartBuildKit(ctx context.Context, o BuildKitOptions) (*BuildKit, error) {
 	buildctl, err := find(o.Bin, "buildctl", makeHint)
 	if err != nil {
@@ -71,10 +73,10 @@ func StartBuildKit(ctx context.Context, o BuildKitOptions) (*BuildKit, error) {
 	} else if version, err = b.askVersion(ctx); err != nil {
 		return nil, err
 	}
-	if version != BuildKitVersion {
+	if version != buildKitRelease {
 		b.Close()
-		return nil, fail.Refuse("F5", b.address, "use BuildKit "+BuildKitVersion+": another version may give another image; "+makeHint,
-			"buildkitd is %q, not %s", fail.Clean(version, 80), BuildKitVersion)
+		return nil, fail.Refuse("F5", b.address, "use BuildKit "+buildKitRelease+": another version may give another image; "+makeHint,
+			"buildkitd is %q, not %s", fail.Clean(version, 80), buildKitRelease)
 	}
 	return b, nil
 }
@@ -92,14 +94,14 @@ func (b *BuildKit) Close() {
 // askVersion asks a daemon that somebody else started.
 func (b *BuildKit) askVersion(ctx context.Context) (string, error) {
 	var out strings.Builder
-	words := &tail{}
+	words := &child.Tail{}
 	cmd := b.command("debug", "info")
 	cmd.Stdout, cmd.Stderr = &out, words
 	if err := child.Run(ctx, cmd); err != nil {
 		if ctx.Err() != nil {
 			return "", err
 		}
-		return "", fail.Fail(b.address, "start buildkitd there, or unset BUILDKIT_HOST to have one started for the call", "asking buildkitd for its version: %w%s", err, words.text())
+		return "", fail.Fail(b.address, "start buildkitd there, or unset BUILDKIT_HOST to have one started for the call", "asking buildkitd for its version: %w%s", err, words.Text())
 	}
 	return parseInfo(out.String()), nil
 }
@@ -134,7 +136,7 @@ func (b *BuildKit) Build(ctx context.Context, r Request) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("building %s: %w", r.Image, err)
 	}
-	words := &tail{}
+	words := &child.Tail{}
 	cmd := b.command(buildArgs(r, metadata, policy)...)
 	cmd.Stdout, cmd.Stderr = words, words
 	if err := child.Run(ctx, cmd); err != nil {
@@ -149,7 +151,7 @@ func (b *BuildKit) Build(ctx context.Context, r Request) (string, error) {
 	}
 	digest, err := ParseMetadata(data)
 	if err != nil {
-		return "", fail.Refuse("F3", r.Image.String(), "see that buildkitd is "+BuildKitVersion, "%w", err)
+		return "", fail.Refuse("F3", r.Image.String(), "see that buildkitd is "+buildKitRelease, "%w", err)
 	}
 	return digest, nil
 }
@@ -195,18 +197,18 @@ func sourcePolicy(r Request) ([]byte, error) {
 	return canon.Marshal(map[string][]rule{"rules": rules})
 }
 
-func (b *BuildKit) explain(r Request, err error, words *tail) error {
+func (b *BuildKit) explain(r Request, err error, words *child.Tail) error {
 	switch {
-	case words.says("denied by policy"):
+	case words.Says("denied by policy"):
 		return &fail.Error{
 			Code: fail.Refused, Rule: "F5", Where: r.Dockerfile,
 			Hint: "pin each image of FROM by digest in the images lock file, and copy other things from declared inputs; no # syntax line, no ADD from a URL",
-			Err:  fmt.Errorf("the Dockerfile reads something that is not pinned%s", words.text()),
+			Err:  fmt.Errorf("the Dockerfile reads something that is not pinned%s", words.Text()),
 		}
-	case words.says("no space left on device"):
+	case words.Says("no space left on device"):
 		return broken(r, "free disk space, then run it again: what is published is not built again", err, words)
 	case b.daemon != nil && b.daemon.ended():
-		return broken(r, "see the last words of buildkitd", fmt.Errorf("buildkitd ended:%s", b.daemon.words.text()), words)
+		return broken(r, "see the last words of buildkitd", fmt.Errorf("buildkitd ended:%s", b.daemon.words.Text()), words)
 	}
 	return broken(r, "mend what the last lines name, then run it again: what is published is not built again", err, words)
 }

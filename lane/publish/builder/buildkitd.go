@@ -22,7 +22,7 @@ type daemon struct {
 	address string
 	version string
 	process *child.Process
-	words   *tail
+	words   *child.Tail
 }
 
 // startTime is how long a daemon may take until it listens.
@@ -56,7 +56,7 @@ func startDaemon(ctx context.Context, o BuildKitOptions, home string) (*daemon, 
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{words: &tail{}, version: programVersion(program)}
+	d := &daemon{words: &child.Tail{}, version: programVersion(program)}
 	socket := filepath.Join(o.Dir, "buildkitd.sock")
 	if len(socket) > maxSocket {
 		return nil, fail.Fail(o.Dir, "choose a state folder with a shorter path", "a socket in this folder has a path of %d bytes, the most is %d", len(socket), maxSocket)
@@ -123,7 +123,7 @@ func (d *daemon) run(ctx context.Context, o BuildKitOptions, program string, env
 		if ctx.Err() != nil {
 			return fmt.Errorf("starting buildkitd: %w", err)
 		}
-		return fail.Fail(program, "mend what its last lines name; its state is in "+o.Dir, "buildkitd (%s) did not start: %w%s", kind, err, d.words.text())
+		return fail.Fail(program, "mend what its last lines name; its state is in "+o.Dir, "buildkitd (%s) did not start: %w%s", kind, err, d.words.Text())
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package builder
+package child
 
 import (
 	"bytes"
@@ -8,8 +8,9 @@ import (
 	"github.com/pikasTech/agentrun/internal/fail"
 )
 
-// tail keeps the last lines of what a program says.
-type tail struct {
+// Tail keeps the last lines of what a program says, cleaned for a terminal. The
+// zero value is ready.
+type Tail struct {
 	mu    sync.Mutex
 	lines []string
 	part  []byte // a line that has not ended yet
@@ -21,7 +22,7 @@ const (
 )
 
 // Write never fails, so that no program stops because of what it says.
-func (t *tail) Write(p []byte) (int, error) {
+func (t *Tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for chunk := range bytes.Lines(p) {
@@ -34,7 +35,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (t *tail) push() {
+func (t *Tail) push() {
 	if line := strings.TrimRight(string(t.part), " \r"); line != "" {
 		t.lines = append(t.lines, fail.Clean(line, lineBytes))
 		t.lines = t.lines[max(0, len(t.lines)-tailLines):]
@@ -42,8 +43,8 @@ func (t *tail) push() {
 	t.part = t.part[:0]
 }
 
-// text is the lines, each indented below the error that they follow.
-func (t *tail) text() string {
+// Text is the lines, each indented below the error that they follow.
+func (t *Tail) Text() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.push()
@@ -54,5 +55,5 @@ func (t *tail) text() string {
 	return b.String()
 }
 
-// says reports whether one of the lines contains s.
-func (t *tail) says(s string) bool { return strings.Contains(t.text(), s) }
+// Says reports whether one of the lines contains s.
+func (t *Tail) Says(s string) bool { return strings.Contains(t.Text(), s) }

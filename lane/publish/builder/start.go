@@ -1,0 +1,40 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/internal/registry"
+)
+
+// Options are what Start needs for either builder.
+type Options struct {
+	Bin      string           // folder with the programs, looked in before PATH
+	Dir      string           // folder of the builder's state and cache, used by one call at a time
+	Host     string           // address of a running buildkitd; "" starts one
+	Registry *registry.Client // pushes what Buildah built
+	Plain    []string         // registries that speak plain HTTP, for pulling bases
+}
+
+// Start starts the builder called name, "buildkit" or "buildah". hasRun says that
+// a Dockerfile has RUN instructions: then root does not give up its rights.
+func Start(ctx context.Context, name string, o Options, hasRun bool) (Builder, error) {
+	dir := filepath.Join(o.Dir, name)
+	var b Builder
+	var err error
+	switch name {
+	case "buildkit":
+		b, err = StartBuildKit(ctx, BuildKitOptions{Bin: o.Bin, Host: o.Host, Dir: dir, Plain: o.Plain, Rootful: hasRun && os.Geteuid() == 0})
+	case "buildah":
+		b, err = StartBuildah(ctx, BuildahOptions{Bin: o.Bin, Dir: dir, Registry: o.Registry})
+	default:
+		err = &fail.Error{Code: fail.Usage, Where: name, Hint: "name buildkit or buildah", Err: errors.New("there is no such builder")}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
