@@ -153,6 +153,16 @@ func (b *Blobs) cause(err error) error {
 	return err
 }
 
+// TooLargeError is in the chain of the error about an object over the limit.
+type TooLargeError struct {
+	Kind        string // "blob" or "commit"
+	Size, Limit int64  // bytes
+}
+
+func (e TooLargeError) Error() string {
+	return fmt.Sprintf("the %s has %d bytes, the limit is %d", e.Kind, e.Size, e.Limit)
+}
+
 // brokenError says that what git answered cannot be followed.
 type brokenError struct{ error }
 
@@ -188,7 +198,7 @@ func readObject(r *bufio.Reader, kind, oid string, limit int64) ([]byte, error) 
 		if fields[1] != kind {
 			return nil, fmt.Errorf("object %s is a %s, not a %s", oid, clean(fields[1]), kind)
 		}
-		return nil, fail.Fail(oid, "make the file smaller", "the %s has %d bytes, the limit is %d", kind, size, limit)
+		return nil, fail.Fail(oid, "make the file smaller", "%w", TooLargeError{Kind: kind, Size: size, Limit: limit})
 	}
 	// Grown while reading, so that a lie about the size costs nothing.
 	var data []byte
@@ -233,18 +243,18 @@ func hashObject(kind string, data []byte) string {
 // ReadFile is the content of the regular file path in commit, at most limit
 // bytes. A symbolic link is not followed but refused.
 func (r *Repo) ReadFile(ctx context.Context, commit, path string, limit int64) ([]byte, error) {
-	entries, err := r.Tree(ctx, commit, path)
+	blobs, err := r.Blobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer blobs.Close()
+	entries, err := blobs.Tree(commit, path)
 	if err != nil {
 		return nil, err
 	}
 	if len(entries) != 1 || entries[0].Path != path || entries[0].Mode != ModeFile && entries[0].Mode != ModeExecutable {
 		return nil, fail.Fail(path, "name a regular file of the commit", "reading it at commit %.12s: there is no such regular file", commit)
 	}
-	blobs, err := r.Blobs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer blobs.Close()
 	data, err := blobs.Read(entries[0].OID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s at commit %.12s: %w", path, commit, err)

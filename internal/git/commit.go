@@ -40,10 +40,13 @@ func (r *Repo) Commit(ctx context.Context, id string) (Commit, error) {
 	if err != nil {
 		return Commit{}, err
 	}
-	defer blobs.Close()
+	commit, err := blobs.commit(id)
+	return commit, errors.Join(err, blobs.Close())
+}
+
+func (b *Blobs) commit(id string) (Commit, error) {
 	var commit Commit
-	err = blobs.readObjects("commit", []string{id}, maxCommit, func(_ int, data []byte) error {
-		var err error
+	err := b.readObjects("commit", []string{id}, maxCommit, func(_ int, data []byte) (err error) {
 		commit, err = parseCommit(string(data))
 		return err
 	})

@@ -2,6 +2,7 @@ package git
 
 import (
 	"bufio"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,36 +11,35 @@ import (
 )
 
 func TestParseTreeRefuses(t *testing.T) {
-	oid := strings.Repeat("a", 40)
+	oid := strings.Repeat("\xaa", 20)
 	for _, bad := range []string{
-		"x", "\x00", "100644 blob " + oid + "\ta", "100644 blob " + oid + " a\x00", "100644 blob short\ta\x00",
-		"100644 tree " + oid + "\ta\x00", "160000 blob " + oid + "\ta\x00", "777 blob " + oid + "\ta\x00",
-		"100644 blob " + oid + "\t\x00", "100644 blob " + oid + "\t/a\x00", "100644 blob " + oid + "\ta/../b\x00",
-		"100644 blob " + oid + "\ta//b\x00", "100644 blob " + oid + "\ta/.GIT/config\x00",
+		"x", "\x00", "100644 a", "100644 a\x00", "100644 a\x00" + oid[1:], "100644\x00" + oid, "100644 \x00" + oid,
+		"777 a\x00" + oid, "0100644 a\x00" + oid, "40000 ..\x00" + oid, "100644 a/b\x00" + oid, "40000 .GIT\x00" + oid,
+		"100644 b\x00" + oid + "100644 a\x00" + oid, "100644 a\x00" + oid + "100644 a\x00" + oid,
+		"40000 a\x00" + oid + "100644 a.b\x00" + oid, "100644 " + strings.Repeat("a", 5000) + "\x00" + oid,
 	} {
-		if got, err := parseTree(bad); err == nil {
-			t.Errorf("%q gives %v", bad, got)
+		if err := parseTree(bad, "", func(Entry) error { return nil }); err == nil {
+			t.Errorf("%q is accepted", bad)
 		}
 	}
 }
 
 func FuzzParseTree(f *testing.F) {
-	oid := strings.Repeat("a", 40)
-	f.Add("100644 blob " + oid + "\ta b/c\x00120000 blob " + oid + "\t\xff\n\x00160000 commit " + oid + "\tm\x00")
-	f.Fuzz(func(t *testing.T, out string) {
-		entries, err := parseTree(out)
-		if err != nil {
-			return
-		}
+	oid := strings.Repeat("\xaa", 20)
+	f.Add("100644 a b\x00"+oid+"40000 c\x00"+oid+"120000 d\n\x00"+oid+"160000 m\x00"+oid, "x/y")
+	f.Fuzz(func(t *testing.T, raw, folder string) {
 		var again strings.Builder
-		for _, e := range entries {
-			fmt.Fprintf(&again, "%s %s %s\t%s\x00", e.Mode, e.Type, e.OID, e.Path)
+		err := parseTree(raw, folder, func(e Entry) error {
+			name := strings.TrimPrefix(e.Path, folder+"/")
+			id, err := hex.DecodeString(e.OID)
+			fmt.Fprintf(&again, "%s %s\x00%s", e.Mode, name, id)
 			if strings.HasPrefix(e.Path, "/") || strings.Contains("/"+e.Path+"/", "/../") {
 				t.Errorf("the path %q leaves the folder", e.Path)
 			}
-		}
-		if again.String() != out {
-			t.Errorf("%q reads as %q", out, again.String())
+			return err
+		})
+		if err == nil && folder != "" && again.String() != raw && !strings.Contains(raw, "100664") {
+			t.Errorf("%q reads as %q", raw, again.String())
 		}
 	})
 }

@@ -33,8 +33,9 @@ func (r *Repo) WriteCommit(ctx context.Context, c NewCommit) (string, error) {
 	}
 	out, err := call{
 		gitDir: r.GitDir,
-		args:   []string{"fast-import", "--quiet", "--done", "--date-format=raw"},
-		// As one pack: loose objects would be a file and a flush each.
+		args:   []string{"fast-import", "--quiet", "--done", "--date-format=raw", "--depth=0"},
+		// As one pack, without looking for deltas: loose objects would be a file
+		// each, and the push looks for deltas anyway.
 		settings: []string{"-c", "fastimport.unpackLimit=1", "-c", "core.fsync=none", "-c", "core.compression=1"},
 		stdin:    c.stream(),
 		keep:     r.KeepOpen,

@@ -88,7 +88,10 @@ func (g *GitRemote) prepare(ctx context.Context) error {
 		return err
 	}
 	steps := [][]string{{"init", "--quiet", "--bare", "--template=", "--initial-branch=main", g.Dir}}
-	for _, setting := range [...]string{"http.receivepack=true", "uploadpack.allowFilter=true", "receive.autogc=false"} {
+	for _, setting := range [...]string{
+		"http.receivepack=true", "uploadpack.allowFilter=true", "receive.autogc=false",
+		"core.fsync=none", // nothing here has to survive a power cut
+	} {
 		name, value, _ := strings.Cut(setting, "=")
 		steps = append(steps, []string{"--git-dir=" + g.Dir, "config", name, value})
 	}

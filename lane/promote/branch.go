@@ -3,10 +3,9 @@ package promote
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
@@ -107,40 +106,28 @@ func (b Branch) missing() error {
 
 // read reads the commit of the branch from repo.
 func (b Branch) read(ctx context.Context, repo *git.Repo, commit string) (*Head, error) {
-	head := &Head{Commit: commit}
-	both, ctx := errgroup.WithContext(ctx)
-	both.Go(func() (err error) {
-		head.Files, err = repo.Tree(ctx, commit)
-		return err
-	})
-	both.Go(func() (err error) {
-		head.Catalog, err = b.readCatalog(ctx, repo, commit)
-		return err
-	})
-	return head, both.Wait()
-}
-
-func (b Branch) readCatalog(ctx context.Context, repo *git.Repo, commit string) (*catalog.Catalog, error) {
-	path := b.Names.ArtifactCatalog
-	where := b.where() + ":" + path
-	files, err := repo.Tree(ctx, commit, path)
-	if err != nil {
-		return nil, err
-	}
-	if len(files) != 1 || files[0].Path != path || files[0].Mode != git.ModeFile {
-		return nil, fail.Refuse("C5", where, "restore the branch to a commit that lane made",
-			"the GitOps branch at %.12s has no catalog", commit)
-	}
 	blobs, err := repo.Blobs(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer blobs.Close()
-	data, err := blobs.Read(files[0].OID, maxFile)
+	head := &Head{Commit: commit}
+	if head.Files, err = blobs.Tree(commit); err != nil {
+		return nil, err
+	}
+	path := b.Names.ArtifactCatalog
+	where := b.where() + ":" + path
+	i, ok := slices.BinarySearchFunc(head.Files, path, func(e git.Entry, path string) int { return strings.Compare(e.Path, path) })
+	if !ok || head.Files[i].Mode != git.ModeFile {
+		return nil, fail.Refuse("C5", where, "restore the branch to a commit that lane made",
+			"the GitOps branch at %.12s has no catalog", commit)
+	}
+	data, err := blobs.Read(head.Files[i].OID, maxFile)
 	if err != nil {
 		return nil, err
 	}
-	return catalog.Parse(where, data, b.Names)
+	head.Catalog, err = catalog.Parse(where, data, b.Names)
+	return head, err
 }
 
 // isMetadata reports whether path is the lane's metadata, which promotions carry.
