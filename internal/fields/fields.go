@@ -1,5 +1,5 @@
-// Package fields reads "key: value" pairs out of any text, in whatever notation
-// it is written: JSON (pretty, on one line, or escaped within a string), YAML,
+// Package fields reads "key: value" pairs, and what stands base64-encoded, out of
+// any text, in whatever notation it is written: JSON (pretty, on one line, or escaped within a string), YAML,
 // TOML, shell assignments, Go literals, and any of them quoted in a document.
 //
 // It is for looking at content that nobody promised the form of, where a parser

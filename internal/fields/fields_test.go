@@ -1,6 +1,7 @@
 package fields_test
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -61,6 +62,28 @@ func TestInCountsParts(t *testing.T) {
 	}
 }
 
+func TestBase64(t *testing.T) {
+	text := strings.Repeat("all of this is text\n", 20)
+	long := base64.StdEncoding.EncodeToString([]byte(text))
+	var wrapped strings.Builder
+	for rest := long; rest != ""; {
+		n := min(76, len(rest))
+		wrapped.WriteString("  " + rest[:n] + "\r\n")
+		rest = rest[n:]
+	}
+	for name, data := range map[string]string{
+		"one line": "x: " + long, "before a key": "x: " + strings.TrimRight(long, "=") + "\nname: z\n", "wrapped": "x: |\n" + wrapped.String() + "y: z\n", "URL alphabet": `"` + base64.RawURLEncoding.EncodeToString([]byte(text)) + `"`,
+	} {
+		found := false
+		for at, decoded := range fields.Base64([]byte(data)) {
+			found = found || string(decoded) == text && at >= 1
+		}
+		if !found {
+			t.Errorf("%s: not found", name)
+		}
+	}
+}
+
 func FuzzIn(f *testing.F) {
 	f.Add([]byte(`{"kind": "Catalog", 'a'=\"b\"`))
 	f.Add([]byte("a: &x &y !z\n---\n"))
@@ -72,6 +95,13 @@ func FuzzIn(f *testing.F) {
 				t.Fatalf("field %+v after offset %d", field, last)
 			}
 			last = field.Offset
+		}
+		last = -1
+		for at, decoded := range fields.Base64(text) {
+			if at <= last || len(decoded) > len(text) {
+				t.Fatalf("%d bytes at %d after %d", len(decoded), at, last)
+			}
+			last = at
 		}
 	})
 }

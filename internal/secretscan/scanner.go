@@ -17,8 +17,10 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/pikasTech/agentrun/internal/canon"
+	"github.com/pikasTech/agentrun/internal/fields"
 )
 
 // MaxBytes is the most that one call looks at.
@@ -101,7 +103,10 @@ func (s *Scanner) look(name string, data []byte, nesting int) []match {
 	if nesting == maxNesting {
 		return out
 	}
-	for offset, decoded := range encoded(data) {
+	for offset, decoded := range fields.Base64(data) {
+		if !utf8.Valid(decoded) && !isKeyDER(decoded) {
+			continue // as hashes and images decode
+		}
 		for _, m := range s.look(name, decoded, nesting+1) {
 			out = append(out, match{rule: m.rule, offset: offset, why: m.why + ", base64-encoded"})
 		}

@@ -1,11 +1,6 @@
 package secretscan
 
 import (
-	"bytes"
-	"encoding/base64"
-	"iter"
-	"unicode/utf8"
-
 	"github.com/pikasTech/agentrun/internal/fields"
 )
 
@@ -34,44 +29,4 @@ func documents(data []byte) []match {
 	}
 	flush()
 	return out
-}
-
-// encoded yields the texts that stand base64-encoded in data, each with the
-// offset of its encoding. What decodes to bytes that are neither text nor DER is
-// passed over, for hashes and images do.
-func encoded(data []byte) iter.Seq2[int, []byte] {
-	return func(yield func(int, []byte) bool) {
-		for start := 0; start < len(data); start++ {
-			end := start
-			for end < len(data) && base64Byte(data[end]) {
-				end++
-			}
-			if end-start >= 24 {
-				if text, ok := decode(data[start:end]); ok && !yield(start, text) {
-					return
-				}
-			}
-			start = end
-		}
-	}
-}
-
-func base64Byte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '-' || c == '_'
-}
-
-// decode accepts both alphabets; padding was cut off.
-func decode(run []byte) ([]byte, bool) {
-	if len(run)%4 == 1 {
-		run = run[:len(run)-1]
-	}
-	enc := base64.RawStdEncoding
-	if bytes.ContainsAny(run, "-_") {
-		enc = base64.RawURLEncoding
-	}
-	out, err := enc.AppendDecode(nil, run)
-	if err != nil || !utf8.Valid(out) && !isKeyDER(out) {
-		return nil, false
-	}
-	return out, true
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+
+	"github.com/pikasTech/agentrun/internal/fields"
 )
 
 // tokens finds JSON Web Tokens: a header that is a JSON object with "alg", and a
@@ -17,7 +19,7 @@ func tokens(data []byte) []match {
 		}
 		at += next
 		end := at
-		for end < len(data) && (base64Byte(data[end]) || data[end] == '.') {
+		for end < len(data) && (fields.IsBase64(data[end]) || data[end] == '.') {
 			end++
 		}
 		parts := bytes.Split(data[at:end], []byte("."))

@@ -2,9 +2,10 @@ package intent
 
 import (
 	"io/fs"
-	"path"
 	"regexp"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 )
 
 // goFolder is a folder of the source tree as the go command takes it. "..." and
@@ -41,17 +42,14 @@ func isSourcePath(p string) bool {
 	return fs.ValidPath(p) && p != "." && !strings.ContainsAny(p, "\\*?[]:\x00") && !strings.HasPrefix(p, "-") && strings.TrimSpace(p) == p
 }
 
-// isGlob reports whether each part of a pattern is one of path.Match, or "**",
-// and none leaves the source tree.
+// isGlob reports whether a pattern is one that the plan understands and that
+// cannot leave the source tree. "**" is a part of its own.
 func isGlob(glob string) bool {
-	if strings.ContainsAny(glob, "\\\x00") || strings.HasPrefix(glob, "-") || strings.TrimSpace(glob) != glob {
+	if strings.ContainsAny(glob, "\\\x00") || strings.HasPrefix(glob, "-") || strings.TrimSpace(glob) != glob || !doublestar.ValidatePattern(glob) {
 		return false
 	}
 	for part := range strings.SplitSeq(glob, "/") {
-		if part == "" || part == "." || part == ".." || strings.EqualFold(part, ".git") {
-			return false
-		}
-		if _, err := path.Match(part, ""); err != nil || strings.Contains(part, "**") && part != "**" {
+		if part == "" || part == "." || part == ".." || strings.EqualFold(part, ".git") || strings.Contains(part, "**") && part != "**" {
 			return false
 		}
 	}
