@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"iter"
 	"slices"
 	"strconv"
 )
@@ -21,26 +22,60 @@ type Input struct {
 func Identity(inputs []Input) string {
 	sorted := slices.Clone(inputs)
 	SortInputs(sorted)
+	return SortedIdentity(slices.Values(sorted))
+}
+
+// SortedIdentity is Identity for inputs that come sorted, as SortInputs sorts.
+func SortedIdentity(inputs iter.Seq[Input]) string {
 	h := sha256.New()
 	var buf []byte
-	for _, in := range sorted {
-		buf = buf[:0]
+	for in := range inputs {
 		for _, s := range [...]string{in.Name, in.Value} {
 			buf = strconv.AppendInt(buf, int64(len(s)), 10)
 			buf = append(buf, ':')
 			buf = append(buf, s...)
 			buf = append(buf, '\n')
 		}
-		h.Write(buf)
+		if len(buf) > 1<<13 {
+			h.Write(buf)
+			buf = buf[:0]
+		}
 	}
+	h.Write(buf)
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
+func compareInputs(a, b Input) int {
+	if n := cmp.Compare(a.Name, b.Name); n != 0 {
+		return n
+	}
+	return cmp.Compare(a.Value, b.Value)
+}
+
 // SortInputs orders inputs by name, then value.
-func SortInputs(inputs []Input) {
-	slices.SortFunc(inputs, func(a, b Input) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value))
-	})
+func SortInputs(inputs []Input) { slices.SortFunc(inputs, compareInputs) }
+
+// MergeInputs goes through two sorted lists as one.
+func MergeInputs(a []Input, b iter.Seq[Input]) iter.Seq[Input] {
+	return func(yield func(Input) bool) {
+		rest := a
+		for in := range b {
+			for len(rest) > 0 && compareInputs(rest[0], in) <= 0 {
+				if !yield(rest[0]) {
+					return
+				}
+				rest = rest[1:]
+			}
+			if !yield(in) {
+				return
+			}
+		}
+		for _, in := range rest {
+			if !yield(in) {
+				return
+			}
+		}
+	}
 }
 
 // Changes compares two lists of inputs. It returns, sorted by name, one entry

@@ -1,12 +1,6 @@
 package plan
 
-import (
-	"fmt"
-	"unicode/utf8"
-
-	"github.com/pikasTech/agentrun/internal/canon"
-	"github.com/pikasTech/agentrun/internal/fail"
-)
+import "github.com/pikasTech/agentrun/internal/canon"
 
 // Component is what one service's image is made of at one commit.
 //
@@ -44,19 +38,6 @@ type Component struct {
 
 // Identity is the component's identity, "sha256:<hex>".
 func (c *Component) Identity() string { return canon.Identity(c.Inputs) }
-
-// check refuses names that could not be printed or that mean two things.
-func (c *Component) check() error {
-	for i, in := range c.Inputs {
-		switch {
-		case !utf8.ValidString(in.Name) || !utf8.ValidString(in.Value):
-			return fail.Refuse("F5", fmt.Sprintf("%q", in.Name), "rename it", "its name is not UTF-8")
-		case i > 0 && c.Inputs[i-1].Name == in.Name:
-			return fmt.Errorf("two inputs have the name %q", in.Name)
-		}
-	}
-	return nil
-}
 
 // File is one regular file of the commit.
 type File struct {

@@ -47,29 +47,29 @@ func Explain(ctx context.Context, req Request, id string) (*Explanation, error) 
 		return nil, err
 	}
 	defer s.Close()
-	components, err := s.Components(ctx, services[i:i+1])
+	described, err := s.describeAll(ctx, services[i:i+1])
 	if err != nil {
 		return nil, fmt.Errorf("explaining %.12s: %w", req.Commit, err)
 	}
-	c, h := components[0], history{snapshot: s, commits: map[string]*past{}}
-	decided, err := req.decide(ctx, &h, c)
+	d, h := described[0], history{snapshot: s, commits: map[string]*past{}}
+	decided, err := req.decide(ctx, &h, d)
 	if err != nil {
 		return nil, err
 	}
 	e := &Explanation{
 		APIVersion: APIVersion, Kind: ExplanationKind, SourceCommitID: req.Commit,
-		ID: id, Decision: decided.Decision, Identity: decided.Identity, Reasons: decided.Reasons, Inputs: c.Inputs,
+		ID: id, Decision: decided.Decision, Identity: decided.Identity, Reasons: decided.Reasons, Inputs: slices.Collect(d.inputs()),
 	}
 	was, ok := req.Previous[id]
 	if !ok {
 		return e, nil
 	}
-	before, why, err := h.component(ctx, id, was.SourceCommitID)
+	before, why, err := h.inputs(ctx, id, was.SourceCommitID)
 	if err != nil {
 		return nil, err
 	}
 	if why == "" {
-		e.Since, e.Changes = was.SourceCommitID, canon.Changes(before.Inputs, c.Inputs)
+		e.Since, e.Changes = was.SourceCommitID, canon.Changes(before, e.Inputs)
 	}
 	return e, nil
 }

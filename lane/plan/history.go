@@ -26,27 +26,27 @@ type past struct {
 	why      string // why nothing can be said about it, "" when it can
 }
 
-// reasons says for people why c is not what it was.
-func (h *history) reasons(ctx context.Context, c *Component, was Previous) ([]string, error) {
+// reasons says for people why d is not what it was.
+func (h *history) reasons(ctx context.Context, d *description, was Previous) ([]string, error) {
 	since := short(was.SourceCommitID)
-	before, why, err := h.component(ctx, c.ServiceID, was.SourceCommitID)
+	before, why, err := h.inputs(ctx, d.service, was.SourceCommitID)
 	if err != nil {
 		return nil, err
 	}
 	if why != "" {
 		return []string{"not what was built from " + since + "; " + why}, nil
 	}
-	changes := canon.Changes(before.Inputs, c.Inputs)
+	changes := canon.Changes(before, slices.Collect(d.inputs()))
 	if len(changes) == 0 {
 		return []string{"its source is as it was at " + since + "; what lane builds it with has changed"}, nil
 	}
-	return words(changes, c.Dockerfile.Path), nil
+	return words(changes, d.image.dockerfile.Path), nil
 }
 
-// component is what the service was made of at an earlier commit, by today's
+// inputs are what the service was made of at an earlier commit, by today's
 // builder and settings: those of that day are known to nobody. When that cannot
 // be told, why says so.
-func (h *history) component(ctx context.Context, id, commit string) (c *Component, why string, err error) {
+func (h *history) inputs(ctx context.Context, id, commit string) (in []canon.Input, why string, err error) {
 	p, ok := h.commits[commit]
 	if !ok {
 		if len(h.commits) == maxCommits {
@@ -66,14 +66,14 @@ func (h *history) component(ctx context.Context, id, commit string) (c *Componen
 	if i < 0 {
 		return nil, "it was not enabled there", nil
 	}
-	c, err = p.snapshot.component(ctx, services[i])
+	d, err := p.snapshot.describe(ctx, services[i])
 	switch {
 	case ctx.Err() != nil:
 		return nil, "", context.Cause(ctx)
 	case err != nil:
 		return nil, fmt.Sprintf("what it was made of there cannot be told: %v", err), nil
 	}
-	return c, "", nil
+	return slices.Collect(d.inputs()), "", nil
 }
 
 func (h *history) open(ctx context.Context, commit string) *past {
@@ -85,9 +85,10 @@ func (h *history) open(ctx context.Context, commit string) *past {
 	if err != nil {
 		return &past{why: "that commit has no readable " + intent.Path}
 	}
-	in, err := intent.Parse(intent.Path, data)
-	if err != nil {
-		return &past{why: "the intent of that commit is not valid any more"}
+	// Whether it would be accepted today does not matter: it is not acted upon.
+	in := new(intent.Intent)
+	if err := canon.Unmarshal(intent.Path, "D2", data, in, limits); err != nil {
+		return &past{why: "the intent of that commit cannot be read any more"}
 	}
 	return &past{snapshot: s, intent: in}
 }

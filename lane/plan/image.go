@@ -16,39 +16,63 @@ import (
 	"github.com/pikasTech/agentrun/lane/plan/dockerfile"
 )
 
-// addDockerfile adds what the image builder reads.
-func (s *Snapshot) addDockerfile(c *Component, svc intent.Service) error {
+// LockPath is the hand-written lock of the images that Dockerfiles build on; see
+// dockerfile.ParseLock for its form.
+const LockPath = "deploy/images/images.lock"
+
+// image is what the image builder reads.
+type image struct {
+	dockerfile File
+	bases      map[string]string // name → reference@digest
+	copies     []File
+	hasRun     bool
+}
+
+func (img image) inputs() []canon.Input {
+	in := []canon.Input{{Name: "dockerfile", Value: img.dockerfile.OID}}
+	for name, reference := range img.bases {
+		in = append(in, canon.Input{Name: "base " + name, Value: reference})
+	}
+	for _, f := range img.copies {
+		in = append(in, canon.Input{Name: "copy " + f.Path, Value: f.Mode + " " + f.OID})
+	}
+	return in
+}
+
+// image reads the service's Dockerfile and finds what it reads.
+func (s *Snapshot) image(svc intent.Service) (img image, err error) {
 	file := path.Clean(svc.Build.Dockerfile)
 	e, ok := s.tree.Entry(file)
 	if !ok {
-		return fail.Fail(file, "commit the Dockerfile, or mend build.dockerfile", "it is not in commit %.12s", s.Commit)
+		return img, fail.Fail(file, "commit the Dockerfile, or mend build.dockerfile", "it is not in commit %.12s", s.Commit)
 	}
-	e, err := s.tree.Follow(e)
-	if err != nil {
-		return err
+	if e, err = s.tree.Follow(e); err != nil {
+		return img, err
 	}
 	data, err := s.tree.Read(file, dockerfile.MaxBytes)
 	if err != nil {
-		return err
+		return img, err
 	}
 	lock, err := s.imageLock()
 	if err != nil {
-		return err
+		return img, err
 	}
 	d, err := dockerfile.Parse(file, data, lock)
 	if err != nil {
-		return err
+		return img, err
 	}
-	c.Dockerfile, c.HasRun, c.Bases = File{Path: file, Mode: git.ModeFile, OID: e.OID}, d.HasRun, map[string]string{}
-	c.Inputs = append(c.Inputs, canon.Input{Name: "dockerfile", Value: e.OID})
+	img = image{dockerfile: File{Path: file, Mode: git.ModeFile, OID: e.OID}, hasRun: d.HasRun, bases: map[string]string{}}
 	for _, name := range d.Bases {
-		c.Bases[name] = lock[name]
-		c.Inputs = append(c.Inputs, canon.Input{Name: "base " + name, Value: lock[name]})
+		img.bases[name] = lock[name]
 	}
-	if err := s.addCopies(c, svc.Build.Inputs); err != nil {
-		return err
+	if img.copies, err = s.copies(svc.Build.Inputs); err != nil {
+		return img, err
 	}
-	return s.checkSources(c, file, d.Sources)
+	binary := ""
+	if svc.Build.Go != "" {
+		binary = svc.ID
+	}
+	return img, s.checkSources(img, binary, d.Sources)
 }
 
 func (s *Snapshot) imageLock() (dockerfile.Lock, error) {
@@ -69,13 +93,14 @@ func (s *Snapshot) imageLock() (dockerfile.Lock, error) {
 	return lock, nil
 }
 
-// addCopies adds the files that the globs of build.inputs name.
-func (s *Snapshot) addCopies(c *Component, globs []string) error {
+// copies are the files that the globs of build.inputs name, sorted by path.
+func (s *Snapshot) copies(globs []string) ([]File, error) {
+	var files []File
 	for _, glob := range globs {
 		pattern := strings.TrimPrefix(glob, "./")
 		where := "build.inputs " + fmt.Sprintf("%q", glob)
 		if !doublestar.ValidatePattern(pattern) || pattern != path.Clean(pattern) || path.IsAbs(pattern) || pattern == ".." || strings.HasPrefix(pattern, "../") {
-			return fail.Fail(where, "write a glob below the top folder, such as assets/**", "it cannot match a file of the repository")
+			return nil, fail.Fail(where, "write a glob below the top folder, such as assets/**", "it cannot match a file of the repository")
 		}
 		base, _ := doublestar.SplitPattern(pattern)
 		found := false
@@ -90,49 +115,43 @@ func (s *Snapshot) addCopies(c *Component, globs []string) error {
 			found = true
 			switch {
 			case e.Mode == git.ModeSymlink, e.Mode == git.ModeSubmodule:
-				return fail.Refuse("F5", e.Path, "commit the file itself, or narrow build.inputs", "a link or submodule cannot be an input of an image")
+				return nil, fail.Refuse("F5", e.Path, "commit the file itself, or narrow build.inputs", "a link or submodule cannot be an input of an image")
 			case !utf8.ValidString(e.Path):
-				return fail.Refuse("F5", fmt.Sprintf("%q", e.Path), "rename the file", "its name is not UTF-8")
+				return nil, fail.Refuse("F5", fmt.Sprintf("%q", e.Path), "rename the file", "its name is not UTF-8")
 			case e.Path == ".dockerignore":
-				return fail.Refuse("F5", e.Path, "narrow build.inputs; they alone say what the build sees", "it would hide inputs from the build")
+				return nil, fail.Refuse("F5", e.Path, "narrow build.inputs; they alone say what the build sees", "it would hide inputs from the build")
 			}
-			c.Copies = append(c.Copies, File{Path: e.Path, Mode: e.Mode, OID: e.OID})
+			files = append(files, File{Path: e.Path, Mode: e.Mode, OID: e.OID})
 		}
 		if !found {
-			return fail.Fail(where, "commit the files, or mend the glob", "it matches no file of commit %.12s", s.Commit)
+			return nil, fail.Fail(where, "commit the files, or mend the glob", "it matches no file of commit %.12s", s.Commit)
 		}
 	}
-	slices.SortFunc(c.Copies, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	c.Copies = slices.Compact(c.Copies)
-	for _, f := range c.Copies {
-		c.Inputs = append(c.Inputs, canon.Input{Name: "copy " + f.Path, Value: f.Mode + " " + f.OID})
-	}
-	return nil
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return slices.Compact(files), nil
 }
 
 // checkSources refuses a Dockerfile that would copy less than it seems to: all
-// that a source means in the commit must be among the inputs, and the binary
-// must be used.
-func (s *Snapshot) checkSources(c *Component, file string, sources []dockerfile.Source) error {
-	binary := c.Package == "" // whether it is copied, if there is one
-	if i := slices.IndexFunc(c.Copies, func(f File) bool {
-		return f.Path == c.ServiceID || strings.HasPrefix(f.Path, c.ServiceID+"/")
-	}); i >= 0 && !binary {
-		return fail.Refuse("F5", c.Copies[i].Path, "rename one of the two", "the binary %s has the same place in the build context", c.ServiceID)
+// that a source means in the commit must be among the inputs, and the binary,
+// which has the service's id for a name, must be used if there is one.
+func (s *Snapshot) checkSources(img image, binary string, sources []dockerfile.Source) error {
+	file, used := img.dockerfile.Path, binary == ""
+	if i := slices.IndexFunc(img.copies, func(f File) bool {
+		return binary != "" && (f.Path == binary || strings.HasPrefix(f.Path, binary+"/"))
+	}); i >= 0 {
+		return fail.Refuse("F5", img.copies[i].Path, "rename one of the two", "the binary %s has the same place in the build context", binary)
 	}
 	for _, src := range sources {
 		where := fmt.Sprintf("%s:%d", file, src.Line)
 		if src.Path == "." {
-			binary = true
+			used = true
 			continue // the context is what the inputs say
 		}
-		found := false
-		if ok, _ := path.Match(src.Path, c.ServiceID); ok && c.Package != "" {
-			binary, found = true, true
-		}
+		found, _ := path.Match(src.Path, binary)
+		used = used || found
 		for _, e := range s.meant(src.Path) {
 			found = true
-			if !slices.ContainsFunc(c.Copies, func(f File) bool { return f.Path == e.Path }) {
+			if !slices.ContainsFunc(img.copies, func(f File) bool { return f.Path == e.Path }) {
 				return fail.Refuse("F5", where, fmt.Sprintf("add %q to build.inputs", e.Path), "it copies %s, and the input %s is not declared", src.Path, e.Path)
 			}
 		}
@@ -140,8 +159,8 @@ func (s *Snapshot) checkSources(c *Component, file string, sources []dockerfile.
 			return fail.Refuse("F5", where, "copy a file of the commit that build.inputs name, or the binary by the service's id", "it copies %s, which is not in commit %.12s", src.Path, s.Commit)
 		}
 	}
-	if !binary {
-		return fail.Refuse("F5", file, "add COPY "+c.ServiceID+" /, or remove build.go", "it does not copy the binary %s", c.ServiceID)
+	if !used {
+		return fail.Refuse("F5", file, "add COPY "+binary+" /, or remove build.go", "it does not copy the binary %s", binary)
 	}
 	return nil
 }

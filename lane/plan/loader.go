@@ -5,20 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 
 	"github.com/pikasTech/agentrun/internal/canon"
-	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/intent"
 	"github.com/pikasTech/agentrun/lane/plan/dockerfile"
 	"github.com/pikasTech/agentrun/lane/plan/golang"
+	"github.com/pikasTech/agentrun/lane/plan/memo"
 	"github.com/pikasTech/agentrun/lane/plan/tree"
 )
-
-// LockPath is the hand-written lock of the images that Dockerfiles build on; see
-// dockerfile.ParseLock for its form.
-const LockPath = "deploy/images/images.lock"
 
 // Loader finds out what the images of a commit are made of.
 type Loader struct {
@@ -37,14 +32,12 @@ type Loader struct {
 type Snapshot struct {
 	Commit string
 
-	loader *Loader
-	tree   *tree.Tree
-	blobs  *git.Blobs
-	shared bool // blobs and memo belong to another snapshot
-	golang *golang.Loader
-	lock   dockerfile.Lock // nil until a Dockerfile asks
-	flags  []string
-	fixed  []string
+	loader   *Loader
+	blobs    *git.Blobs
+	tree     *tree.Tree
+	golang   *golang.Loader
+	lock     dockerfile.Lock // nil until a Dockerfile asks
+	settings []canon.Input   // of go build
 }
 
 // Snapshot opens commit, a full id.
@@ -53,33 +46,33 @@ func (l *Loader) Snapshot(ctx context.Context, commit string) (*Snapshot, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{loader: l, blobs: blobs, golang: &golang.Loader{Tool: new(golang.Tool), Memo: golang.OpenMemo(l.Cache), LocalVersion: l.LocalGo}}
-	at, err := s.at(ctx, commit)
+	s, err := l.snapshot(ctx, commit, blobs, new(golang.Tool), memo.Open(l.Cache))
 	if err != nil {
 		return nil, errors.Join(err, blobs.Close())
 	}
-	at.shared = false
-	return at, nil
+	return s, nil
 }
 
-// at is the snapshot of another commit, with the same reader and memo.
-func (s *Snapshot) at(ctx context.Context, commit string) (*Snapshot, error) {
-	t, err := tree.Open(ctx, s.loader.Repo, commit, s.blobs)
+func (l *Loader) snapshot(ctx context.Context, commit string, blobs *git.Blobs, tool *golang.Tool, kept *memo.Memo) (*Snapshot, error) {
+	t, err := tree.Open(ctx, l.Repo, commit, blobs)
 	if err != nil {
 		return nil, err
 	}
 	return &Snapshot{
-		Commit: commit, loader: s.loader, tree: t, blobs: s.blobs, shared: true,
-		golang: &golang.Loader{Tree: t, Tool: s.golang.Tool, Memo: s.golang.Memo, LocalVersion: s.golang.LocalVersion},
-		flags:  golang.Flags(), fixed: golang.Fixed(),
+		Commit: commit, loader: l, blobs: blobs, tree: t,
+		golang:   &golang.Loader{Tree: t, Tool: tool, Memo: kept, LocalVersion: l.LocalGo},
+		settings: goInputs(golang.Flags(), golang.Fixed()),
 	}, nil
+}
+
+// at is the snapshot of another commit. It shares what s has open and is not
+// closed by itself.
+func (s *Snapshot) at(ctx context.Context, commit string) (*Snapshot, error) {
+	return s.loader.snapshot(ctx, commit, s.blobs, s.golang.Tool, s.golang.Memo)
 }
 
 // Close keeps what was learnt and ends the reader.
 func (s *Snapshot) Close() error {
-	if s.shared {
-		return nil
-	}
 	s.golang.Memo.Save()
 	return s.blobs.Close()
 }
@@ -87,6 +80,18 @@ func (s *Snapshot) Close() error {
 // Components are what the images of services are made of, in their order. The
 // error names everything that is wrong with any of them.
 func (s *Snapshot) Components(ctx context.Context, services []intent.Service) ([]*Component, error) {
+	described, err := s.describeAll(ctx, services)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*Component, len(described))
+	for i, d := range described {
+		all[i] = d.component()
+	}
+	return all, nil
+}
+
+func (s *Snapshot) describeAll(ctx context.Context, services []intent.Service) ([]*description, error) {
 	var dirs []string
 	for _, svc := range services {
 		if svc.Build.Go != "" {
@@ -96,66 +101,17 @@ func (s *Snapshot) Components(ctx context.Context, services []intent.Service) ([
 	if err := s.golang.Load(ctx, dirs); err != nil {
 		return nil, err
 	}
-	all := make([]*Component, len(services))
+	all := make([]*description, len(services))
 	var wrong []error
 	for i, svc := range services {
-		c, err := s.component(ctx, svc)
+		d, err := s.describe(ctx, svc)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("service %s: %w", svc.ID, err))
 		}
-		all[i] = c
+		all[i] = d
 	}
 	return all, errors.Join(wrong...)
-}
-
-func (s *Snapshot) component(ctx context.Context, svc intent.Service) (*Component, error) {
-	c := &Component{ServiceID: svc.ID, Inputs: []canon.Input{
-		{Name: "service", Value: svc.ID}, // in the image's entrypoint
-		{Name: "platform", Value: Platform},
-		{Name: "builder", Value: s.loader.Builder},
-	}}
-	if svc.Build.Go != "" {
-		if err := s.addProgram(ctx, c, path.Clean(svc.Build.Go)); err != nil {
-			return nil, err
-		}
-	}
-	if svc.Build.Dockerfile == "" {
-		c.Inputs = append(c.Inputs, s.loader.OwnImage...)
-	} else if err := s.addDockerfile(c, svc); err != nil {
-		return nil, err
-	}
-	canon.SortInputs(c.Inputs)
-	return c, c.check()
-}
-
-// addProgram adds what the compiler reads.
-func (s *Snapshot) addProgram(ctx context.Context, c *Component, dir string) error {
-	if path.IsAbs(dir) || dir == ".." || strings.HasPrefix(dir, "../") {
-		return fail.Fail(dir, "name a folder of the repository, such as ./cmd/api", "the main package is outside the repository")
-	}
-	p, err := s.golang.Program(ctx, dir)
-	if err != nil {
-		return err
-	}
-	c.Package, c.ModuleRoot, c.Toolchain = p.Package, p.ModuleRoot, p.Toolchain
-	for _, e := range p.Files {
-		c.Files = append(c.Files, File{Path: e.Path, Mode: e.Mode, OID: e.OID})
-	}
-	for _, m := range p.Modules {
-		c.Modules = append(c.Modules, moduleOf(m))
-	}
-	c.Inputs = append(append(c.Inputs, p.Inputs...), goInputs(s.flags, s.fixed)...)
-	return nil
-}
-
-func moduleOf(m golang.Module) Module {
-	out := Module{Path: m.Path, Version: m.Version, Sum: m.Sum}
-	if m.Replace != nil {
-		by := moduleOf(*m.Replace)
-		out.Replace = &by
-	}
-	return out
 }

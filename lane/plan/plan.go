@@ -69,7 +69,7 @@ func Make(ctx context.Context, req Request) (*Plan, error) {
 		return nil, err
 	}
 	defer s.Close()
-	components, err := s.Components(ctx, services)
+	described, err := s.describeAll(ctx, services)
 	if err != nil {
 		return nil, fmt.Errorf("planning %.12s: %w", req.Commit, err)
 	}
@@ -81,8 +81,8 @@ func Make(ctx context.Context, req Request) (*Plan, error) {
 		Services: make([]Service, len(services)),
 	}
 	h := history{snapshot: s, commits: map[string]*past{}}
-	for i, c := range components {
-		p.Services[i], err = req.decide(ctx, &h, c)
+	for i, d := range described {
+		p.Services[i], err = req.decide(ctx, &h, d)
 		if err != nil {
 			return nil, err
 		}
@@ -108,9 +108,9 @@ func (req Request) services() ([]intent.Service, error) {
 	return services, nil
 }
 
-func (req Request) decide(ctx context.Context, h *history, c *Component) (Service, error) {
-	s := Service{ID: c.ServiceID, Decision: Build, Identity: c.Identity()}
-	was, known := req.Previous[c.ServiceID]
+func (req Request) decide(ctx context.Context, h *history, d *description) (Service, error) {
+	s := Service{ID: d.service, Decision: Build, Identity: d.identity(h.snapshot.golang.Memo)}
+	was, known := req.Previous[d.service]
 	switch {
 	case req.Base == nil:
 		s.Reasons = []string{"there is no catalog to compare with"}
@@ -118,9 +118,9 @@ func (req Request) decide(ctx context.Context, h *history, c *Component) (Servic
 		s.Reasons = []string{"first release of this service"}
 	case was.Identity != s.Identity:
 		var err error
-		s.Reasons, err = h.reasons(ctx, c, was)
+		s.Reasons, err = h.reasons(ctx, d, was)
 		return s, err
-	case slices.Contains(req.Rebuild, c.ServiceID):
+	case slices.Contains(req.Rebuild, d.service):
 		s.Reasons = []string{"asked to be built again; nothing it reads has changed since " + short(was.SourceCommitID)}
 	default:
 		s.Decision = Reuse

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/plan/memo"
 )
 
 // scan makes sure that the folder of every place is known: from the memo, or by
@@ -39,8 +40,8 @@ func (l *Loader) askExperiments(ctx context.Context, m *mainModule) error {
 	if m.experiments != nil {
 		return nil
 	}
-	k := key(sha256.Sum256([]byte("tags\x00" + m.toolchain)))
-	if v, ok := l.Memo.get(k); ok {
+	k := memo.Key(sha256.Sum256([]byte("tags\x00" + m.toolchain)))
+	if v, ok := l.Memo.Get(k); ok {
 		m.experiments = strings.Fields(string(v))
 		return nil
 	}
@@ -48,7 +49,7 @@ func (l *Loader) askExperiments(ctx context.Context, m *mainModule) error {
 	if err != nil {
 		return err
 	}
-	l.Memo.put(k, []byte(strings.Join(list, " ")))
+	l.Memo.Put(k, []byte(strings.Join(list, " ")))
 	m.experiments = list
 	return nil
 }
@@ -56,7 +57,7 @@ func (l *Loader) askExperiments(ctx context.Context, m *mainModule) error {
 // job is one folder to scan.
 type job struct {
 	place   place
-	key     key
+	key     memo.Key
 	entries []git.Entry // local: its source files
 	hasGo   bool        // it has Go files, be they tests
 	files   map[string][]byte
@@ -74,7 +75,7 @@ func (l *Loader) scanWith(ctx context.Context, m *mainModule, r rules, places []
 			}
 		}
 		j.key = j.keyUnder(r)
-		if v, ok := l.Memo.get(j.key); ok {
+		if v, ok := l.Memo.Get(j.key); ok {
 			if f, ok := decodeFolder(v); ok {
 				m.folders[p] = f
 				continue
@@ -105,7 +106,7 @@ func (l *Loader) scanWith(ctx context.Context, m *mainModule, r rules, places []
 	}
 	for _, j := range slices.Concat(local, remote) {
 		m.folders[j.place] = j.result
-		l.Memo.put(j.key, j.result.encode())
+		l.Memo.Put(j.key, j.result.encode())
 	}
 	return nil
 }
@@ -127,18 +128,18 @@ func (l *Loader) list(j *job) error {
 }
 
 // keyUnder is the hash of all that the result depends on.
-func (j *job) keyUnder(r rules) key {
-	var e encoder
-	e.bytes([]byte(r.String()))
-	e.flag(j.hasGo && j.place.owner.local)
+func (j *job) keyUnder(r rules) memo.Key {
+	var e memo.Encoder
+	e.String(r.String())
+	e.Flag(j.hasGo && j.place.owner.local)
 	if o := j.place.owner; !o.local {
 		for _, s := range []string{o.source.Path, o.source.Version, o.sum, j.place.sub} {
-			e.bytes([]byte(s))
+			e.String(s)
 		}
 	}
 	for _, entry := range j.entries {
-		e.bytes([]byte(path.Base(entry.Path)))
-		e.bytes([]byte(entry.OID))
+		e.String(path.Base(entry.Path))
+		e.String(entry.OID)
 	}
 	return sha256.Sum256(e)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/lane/plan/memo"
 	"github.com/pikasTech/agentrun/lane/plan/tree"
 )
 
@@ -18,7 +19,7 @@ import (
 type Loader struct {
 	Tree *tree.Tree
 	Tool *Tool
-	Memo *Memo
+	Memo *memo.Memo
 	// LocalVersion is the local toolchain, for modules whose go.mod names none.
 	LocalVersion func(context.Context) (string, error)
 

@@ -2,6 +2,7 @@ package golang
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,8 +185,17 @@ func agree(t *testing.T, tr *tree.Tree, dir string) *Program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(slow, fast, cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(slow, fast, cmpopts.IgnoreUnexported(Program{})); diff != "" {
 		t.Errorf("go list (-) and the loader (+) differ:\n%s", diff)
+	}
+	if diff := cmp.Diff(slices.Collect(slow.Inputs()), slices.Collect(fast.Inputs())); diff != "" {
+		t.Errorf("inputs: go list (-) and the loader (+) differ:\n%s", diff)
+	}
+	if diff := cmp.Diff(slow.Files(), fast.Files()); diff != "" {
+		t.Errorf("files: go list (-) and the loader (+) differ:\n%s", diff)
+	}
+	if diff := cmp.Diff(slow.Modules(), fast.Modules()); diff != "" {
+		t.Errorf("modules: go list (-) and the loader (+) differ:\n%s", diff)
 	}
 	return fast
 }
@@ -204,7 +214,7 @@ func oracle(t *testing.T, tr *tree.Tree, dir string) (*Program, error) {
 
 func paths(p *Program) []string {
 	var list []string
-	for _, e := range p.Files {
+	for _, e := range p.Files() {
 		list = append(list, e.Path)
 	}
 	return list
@@ -212,7 +222,7 @@ func paths(p *Program) []string {
 
 func names(p *Program) string {
 	var list []string
-	for _, in := range p.Inputs {
+	for in := range p.Inputs() {
 		list = append(list, in.Name+" = "+in.Value)
 	}
 	return strings.Join(list, "\n")

@@ -30,8 +30,11 @@ type mainModule struct {
 	experiments []string                  // the toolchain's own build tags, nil while nobody asked
 	sums        map[module.Version]string // from go.sum
 	folders     map[place]*folder
-	walks       int
 	packages    map[string]*pkg // by import path
+
+	parts   []part         // of all packages; see index
+	numbers map[string]int // of a part, by its input's name
+	indexed int            // how many packages parts and numbers are about
 }
 
 // owner is a module that packages come from: the main module, one of the

@@ -2,12 +2,15 @@ package golang
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/plan/memo"
 	"github.com/pikasTech/agentrun/lane/plan/tree"
 )
 
@@ -22,7 +25,9 @@ type pkg struct {
 	inputs  []canon.Input // local: the same as inputs, one for each file
 	loaded  bool
 	err     error // why it cannot be built
-	mark    mark
+	closure set   // see mainModule.closure
+	digest  memo.Key
+	state   int
 }
 
 // compiled is e as the compiler sees it: without its mode.
@@ -72,6 +77,9 @@ func (p *pkg) collect(t *tree.Tree) error {
 }
 
 func (p *pkg) add(t *tree.Tree, at string) error {
+	if !utf8.ValidString(at) {
+		return fail.Fail(fmt.Sprintf("%q", at), "rename the file", "its name is not UTF-8")
+	}
 	e, _ := t.Entry(at)
 	e, err := t.Follow(e)
 	if err != nil {

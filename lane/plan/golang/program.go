@@ -2,13 +2,15 @@ package golang
 
 import (
 	"cmp"
-	"fmt"
+	"crypto/sha256"
+	"iter"
 	"slices"
 	"strings"
 
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/plan/memo"
 )
 
 // Program is what one main package is compiled from.
@@ -17,14 +19,10 @@ type Program struct {
 	ModuleRoot string // folder of the main module, "." at the top
 	Toolchain  string // such as go1.26.8
 
-	// Inputs decide the binary: the toolchain, go.mod's directives, every file
-	// but go.mod and go.sum, every module. The build settings are not among them.
-	Inputs []canon.Input
-	// Files are all that the go command reads, sorted by path. go.mod and go.sum
-	// are here and are no inputs as a whole.
-	Files []git.Entry
-	// Modules are what the binary records as its dependencies, sorted by path.
-	Modules []Module
+	module *mainModule
+	own    []canon.Input // sorted
+	parts  set
+	digest memo.Key
 }
 
 // Module is a module other than the main one.
@@ -34,45 +32,74 @@ type Module struct {
 	Replace       *Module
 }
 
-// program walks from root to everything that it imports.
+// program gathers root and everything that it imports.
 func (m *mainModule) program(root *pkg) (*Program, error) {
-	m.walks++
-	w := walk{number: m.walks, owners: map[*owner]bool{}}
-	if err := w.visit(root); err != nil {
-		return nil, err
+	m.index()
+	parts, ok := m.closure(root)
+	if !ok {
+		return nil, explain(root)
 	}
 	if root.folder.name != "main" {
 		return nil, fail.Fail(root.place.dir(), "name the folder of a main package", "it holds the package %s, not a program", root.folder.name)
 	}
-	p := &Program{Package: root.path, ModuleRoot: m.owner.dir, Toolchain: m.toolchain, Files: w.files, Inputs: w.inputs}
-	p.Files = append(p.Files, m.files...)
-	slices.SortFunc(p.Files, func(a, b git.Entry) int { return strings.Compare(a.Path, b.Path) })
-	p.Files = slices.CompactFunc(p.Files, func(a, b git.Entry) bool { return a.Path == b.Path })
-
-	p.Inputs = append(p.Inputs,
-		canon.Input{Name: "package", Value: root.path},
-		canon.Input{Name: "toolchain", Value: m.toolchain},
-		canon.Input{Name: "go.mod module", Value: m.owner.path},
-		canon.Input{Name: "go.mod go", Value: m.owner.language},
-	)
+	own := []canon.Input{
+		{Name: "package", Value: root.path},
+		{Name: "toolchain", Value: m.toolchain},
+		{Name: "go.mod module", Value: m.owner.path},
+		{Name: "go.mod go", Value: m.owner.language},
+	}
 	for _, g := range m.godebug {
-		p.Inputs = append(p.Inputs, canon.Input{Name: "go.mod godebug " + g.Key, Value: g.Value})
+		own = append(own, canon.Input{Name: "go.mod godebug " + g.Key, Value: g.Value})
 	}
-	for o := range w.owners {
-		if o == m.owner {
-			continue
+	canon.SortInputs(own)
+	return &Program{
+		Package: root.path, ModuleRoot: m.owner.dir, Toolchain: m.toolchain,
+		module: m, own: own, parts: parts, digest: root.digest,
+	}, nil
+}
+
+// Inputs decide the binary, sorted: the toolchain, go.mod's directives, every
+// file but go.mod and go.sum, every module. The settings of the build are not
+// among them.
+func (p *Program) Inputs() iter.Seq[canon.Input] {
+	return canon.MergeInputs(p.own, func(yield func(canon.Input) bool) {
+		for i := range p.parts.all() {
+			if !yield(p.module.parts[i].input) {
+				return
+			}
 		}
-		mod := o.module()
-		p.Modules = append(p.Modules, mod)
-		p.Inputs = append(p.Inputs, canon.Input{Name: "module " + mod.Path + "@" + mod.Version, Value: mod.content()})
-		if o.local {
-			p.Inputs = append(p.Inputs, canon.Input{Name: "go line of " + o.path, Value: o.language})
+	})
+}
+
+// Digest is a quick stand-in for Inputs: programs with equal digests have equal
+// inputs. It costs no walk through them.
+func (p *Program) Digest() memo.Key {
+	return sha256.Sum256(append([]byte(canon.Identity(p.own)), p.digest[:]...))
+}
+
+// Files are all that the go command reads, sorted by path. go.mod and go.sum are
+// here and are no inputs as a whole.
+func (p *Program) Files() []git.Entry {
+	files := slices.Clone(p.module.files)
+	for i := range p.parts.all() {
+		if e := p.module.parts[i].file; e.Path != "" {
+			files = append(files, e)
 		}
 	}
-	slices.SortFunc(p.Modules, func(a, b Module) int { return cmp.Compare(a.Path, b.Path) })
-	canon.SortInputs(p.Inputs)
-	p.Inputs = slices.Compact(p.Inputs)
-	return p, nil
+	slices.SortFunc(files, func(a, b git.Entry) int { return strings.Compare(a.Path, b.Path) })
+	return slices.CompactFunc(files, func(a, b git.Entry) bool { return a.Path == b.Path })
+}
+
+// Modules are what the binary records as its dependencies, sorted by path.
+func (p *Program) Modules() []Module {
+	var modules []Module
+	for i := range p.parts.all() {
+		if o := p.module.parts[i].owner; o != nil {
+			modules = append(modules, o.module())
+		}
+	}
+	slices.SortFunc(modules, func(a, b Module) int { return cmp.Compare(a.Path, b.Path) })
+	return modules
 }
 
 // module is o as a binary records it.
@@ -98,62 +125,4 @@ func (m Module) content() string {
 		return "=> " + m.Replace.Path
 	}
 	return "=> " + m.Replace.Path + "@" + m.Replace.Version + " " + m.Replace.Sum
-}
-
-// walk goes through the packages of one program.
-type walk struct {
-	number int    // tells this walk's marks from those of earlier ones
-	path   []*pkg // from the main package to where it is
-	files  []git.Entry
-	inputs []canon.Input
-	owners map[*owner]bool
-}
-
-// mark is where a walk stands with a package.
-type mark struct {
-	walk int
-	done bool
-}
-
-func (w *walk) visit(p *pkg) error {
-	if p.mark.walk == w.number && p.mark.done {
-		return nil
-	}
-	w.path = append(w.path, p)
-	switch {
-	case p.mark.walk == w.number:
-		return fail.Fail("", "move what both need into a package of its own", "import cycle: %s", w.trail())
-	case p.err != nil:
-		return w.explain(p.err)
-	case p.folder.name == "main" && len(w.path) > 1:
-		return w.explain(fail.Fail("", "move what is shared into a package of its own", "%s is a program and cannot be imported", p.path))
-	}
-	p.mark = mark{walk: w.number}
-	for _, q := range p.imports {
-		if err := w.visit(q); err != nil {
-			return err
-		}
-	}
-	p.mark.done = true
-	w.path = w.path[:len(w.path)-1]
-	w.files = append(w.files, p.files...)
-	w.inputs = append(w.inputs, p.inputs...)
-	w.owners[p.place.owner] = true
-	return nil
-}
-
-// explain adds how the main package comes to need the package at fault.
-func (w *walk) explain(err error) error {
-	if len(w.path) < 3 {
-		return err
-	}
-	return fmt.Errorf("%w (needed through %s)", err, w.trail())
-}
-
-func (w *walk) trail() string {
-	var names []string
-	for _, p := range w.path {
-		names = append(names, p.path)
-	}
-	return strings.Join(names, " → ")
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/plan/memo"
 	"github.com/pikasTech/agentrun/lane/plan/tree"
 )
 
@@ -57,5 +58,5 @@ func openFiles(t *testing.T, files map[string][]byte, links map[string]string) *
 }
 
 func loader(tr *tree.Tree) *Loader {
-	return &Loader{Tree: tr, Tool: new(Tool), Memo: OpenMemo("")}
+	return &Loader{Tree: tr, Tool: new(Tool), Memo: memo.Open("")}
 }
