@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -144,7 +145,8 @@ func buildKustomize(ctx context.Context, dir string) (string, error) {
 
 // writeKustomization lays the tree out as kustomize wants it.
 func writeKustomization(dir string, tree render.Tree) error {
-	index := "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n"
+	var index strings.Builder
+	index.WriteString("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n")
 	for _, path := range tree.Paths() {
 		file := filepath.Join(dir, path)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -153,7 +155,7 @@ func writeKustomization(dir string, tree render.Tree) error {
 		if err := os.WriteFile(file, tree[path], 0o644); err != nil {
 			return err
 		}
-		index += "- " + path + "\n"
+		index.WriteString("- " + path + "\n")
 	}
-	return os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(index), 0o644)
+	return os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(index.String()), 0o644)
 }
