@@ -30,14 +30,10 @@ import (
 // tree, such as the files that a push changes; Tree.Complete looks at the whole.
 // The error is a fail.Findings.
 func Check(files Tree, n names.Names, c *catalog.Catalog) error {
-	pinned := map[string]bool{}
-	for _, s := range c.Services {
-		pinned[s.Image.Repository+"@"+s.Image.Digest] = true
-	}
-	paths := files.Paths()
+	paths, images := files.Paths(), pinned(c)
 	found := make([]fail.Findings, len(paths))
 	parallel(len(paths), func(i int) {
-		k := &checker{n: n, pinned: pinned, file: paths[i]}
+		k := &checker{n: n, pinned: images, file: paths[i]}
 		k.check(files[paths[i]])
 		found[i] = k.findings
 	})
@@ -47,6 +43,15 @@ func Check(files Tree, n names.Names, c *catalog.Catalog) error {
 	}
 	all.Sort()
 	return all.Err()
+}
+
+// pinned are the catalog's images, repository@digest.
+func pinned(c *catalog.Catalog) map[string]bool {
+	images := map[string]bool{}
+	for _, s := range c.Services {
+		images[s.Image.Repository+"@"+s.Image.Digest] = true
+	}
+	return images
 }
 
 // checker looks at one file.
