@@ -2,6 +2,7 @@ package fail
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,8 +12,8 @@ import (
 type Finding struct {
 	Rule    string `json:"rule"`              // such as "D2", or "" for a document that no rule is about
 	File    string `json:"file"`              // path in the commit, slash separated
-	Line    int    `json:"line,omitempty"`    // from 1; 0 when the file as a whole is meant
-	Column  int    `json:"column,omitempty"`  // from 1, in bytes
+	Line    int    `json:"line,omitzero"`    // from 1; 0 when the file as a whole is meant
+	Column  int    `json:"column,omitzero"`  // from 1, in bytes
 	Pointer string `json:"pointer,omitempty"` // JSON pointer, for JSON documents
 	Why     string `json:"why"`
 	Hint    string `json:"hint"`
@@ -77,4 +78,16 @@ func (fs Findings) Err() error {
 		return nil
 	}
 	return fs
+}
+
+// Summary is an error that only counts the findings, for a caller that has
+// printed them already; nil when there is none.
+func (fs Findings) Summary() error {
+	switch len(fs) {
+	case 0:
+		return nil
+	case 1:
+		return &Error{Code: Refused, Err: errors.New("1 finding")}
+	}
+	return &Error{Code: Refused, Err: fmt.Errorf("%d findings", len(fs))}
 }

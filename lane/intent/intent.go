@@ -56,7 +56,7 @@ type Source struct {
 // Registry is the lane's image registry (rule B4).
 type Registry struct {
 	Address  string `json:"address"`            // host:port, as tasks and nodes reach it
-	Insecure bool   `json:"insecure,omitempty"` // plain HTTP
+	Insecure bool   `json:"insecure,omitzero"` // plain HTTP
 }
 
 // CI holds the network facts of the pipeline (rules B3 and B4).
@@ -195,7 +195,7 @@ type Volume struct {
 // EmptyDir is scratch space of a pod.
 type EmptyDir struct {
 	SizeLimit string `json:"sizeLimit"`
-	Memory    bool   `json:"memory,omitempty"`
+	Memory    bool   `json:"memory,omitzero"`
 }
 
 // Home is a writable folder that an init container fills from a read-only
@@ -226,7 +226,7 @@ type Flow struct {
 	Service string   `json:"service,omitempty"` // id of a service of this lane; its declared ports unless Ports narrows them
 	CIDR    string   `json:"cidr,omitempty"`
 	Except  []string `json:"except,omitempty"` // CIDRs inside CIDR
-	DNS     bool     `json:"dns,omitempty"`    // egress only: the cluster's resolvers
+	DNS     bool     `json:"dns,omitzero"`    // egress only: the cluster's resolvers
 	Ports   []int    `json:"ports,omitempty"`
 }
 

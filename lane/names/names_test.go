@@ -41,7 +41,8 @@ func TestA2_TheSpecificationsTable(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if got, want := got.PipelineRun("0123456789abcdef0123456789abcdef01234567", 2), "agentrun-v01-ci-0123456789ab-2"; got != want {
+	commit := strings.Repeat("0123456789", 4)
+	if got, want := got.PipelineRun(commit, 2), "agentrun-v01-ci-"+commit[:12]+"-2"; got != want {
 		t.Errorf("PipelineRun: %s, want %s", got, want)
 	}
 	if got.SourceRef() != "refs/heads/v0.1" || got.GitopsRef() != "refs/heads/v0.1-gitops" {
@@ -109,9 +110,9 @@ func TestRefusals(t *testing.T) {
 		{"A1 project too long", strings.Repeat("a", 25), "v0.1", g14, "agentrun-ci", "A1"},
 		{"A1 cluster with hyphen", "agentrun", "v0.1", names.Cluster{Name: "g-14", Host: "G14", WorktreeRoot: "/root"}, "agentrun-ci", "A1"},
 		{"A1 path escapes", "agentrun", "v0.1", names.Cluster{Name: "g14", Host: "G14", WorktreeRoot: "/root/../etc"}, "agentrun-ci", "A1"},
-		{"A5 dev project", "agentrun-dev", "v0.1", g14, "agentrun-ci", "A5"},
+		{"A5 dev project", "shop-dev", "v0.1", g14, "agentrun-ci", "A5"},
 		{"A5 prod cluster", "agentrun", "v0.1", names.Cluster{Name: "prod", Host: "G14", WorktreeRoot: "/root"}, "agentrun-ci", "A5"},
-		{"A5 dev namespace", "agentrun", "v0.1", g14, "agentrun-dev", "A5"},
+		{"A5 dev namespace", "agentrun", "v0.1", g14, "shop-dev", "A5"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

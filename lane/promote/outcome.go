@@ -13,7 +13,7 @@ const (
 // Outcome is what a promotion did.
 type Outcome struct {
 	Result   Result   `json:"result"`
-	DryRun   bool     `json:"dryRun,omitempty"` // it ended before the push: Result and Changes are what would have been
+	DryRun   bool     `json:"dryRun,omitzero"` // it ended before the push: Result and Changes are what would have been
 	Branch   string   `json:"branch"`           // full ref
 	Source   string   `json:"sourceCommitId"`   // the candidate
 	Replaced string   `json:"replaced"`         // the source commit that was promoted before, "" for none

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/lane/names"
+)
+
+// apiVersion is that of every document the command prints.
+const apiVersion = "lane.agentrun.dev/v1"
+
+// header is the beginning of a document that only the command prints; those that
+// stages exchange have types of their own.
+type header struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+}
+
+func headerOf(kind string) header { return header{APIVersion: apiVersion, Kind: kind} }
+
+// namesDocument is what `lane names -o json` prints.
+type namesDocument struct {
+	header
+	names.Names
+}
+
+// findingsDocument is what `lane check -o json` prints.
+type findingsDocument struct {
+	header
+	SourceCommitID string         `json:"sourceCommitId"`
+	Findings       []fail.Finding `json:"findings"`
+}

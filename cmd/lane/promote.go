@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/internal/registry"
+	"github.com/pikasTech/agentrun/internal/secretscan"
+	"github.com/pikasTech/agentrun/lane/catalog"
+	"github.com/pikasTech/agentrun/lane/plan"
+	"github.com/pikasTech/agentrun/lane/promote"
+	"github.com/pikasTech/agentrun/lane/publish"
+	"github.com/pikasTech/agentrun/lane/render"
+)
+
+func (a *app) promoteCommand() *cobra.Command {
+	var to target
+	var planFile, publishedFile string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "promote --plan FILE --published FILE",
+		Short: "Put catalog and manifests on the GitOps branch, in one commit",
+		Long: `promote makes the next catalog from the one on the GitOps branch, the plan and
+what was published, renders the manifests, and puts both on the branch as one
+commit, by compare-and-swap. The same content is no commit; a commit that is
+older than the promoted one is superseded (exit code 5).
+
+Before the push every digest must still answer, the manifests must be complete,
+pinned and of this lane alone, and nothing may look like a secret.
+
+Outside a TaskRun only a scratch registry and a scratch git remote can be used.`,
+		Example: `  lane promote --plan plan.json --published published.json --dry-run \
+    --registry 127.0.0.1:5001 --remote /tmp/scratch.git`,
+		Args: usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if planFile == "" || publishedFile == "" {
+				return usageError("--plan and --published are needed: the files that lane plan and lane publish wrote")
+			}
+			ctx := cmd.Context()
+			src, p, err := a.planned(ctx, planFile)
+			if err != nil {
+				return err
+			}
+			pub, err := a.published(publishedFile, src)
+			if err != nil {
+				return err
+			}
+			if err := to.guardRemote(src.intent); err != nil {
+				return err
+			}
+			out, err := a.promote(ctx, src, &to, p, pub, dryRun)
+			if out.Result == "" {
+				return err
+			}
+			if emitErr := a.emitOutcome(out); emitErr != nil {
+				return emitErr
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&planFile, "plan", "", "the plan `file`")
+	cmd.Flags().StringVar(&publishedFile, "published", "", "the published images' `file`")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "do everything but the push")
+	to.registryFlag(cmd)
+	to.remoteFlag(cmd)
+	return cmd
+}
+
+// planned reads a plan and the source commit that it is of.
+func (a *app) planned(ctx context.Context, file string) (*source, *plan.Plan, error) {
+	data, err := readFile(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	commit, err := plan.SourceCommit(file, data)
+	if err != nil {
+		return nil, nil, err
+	}
+	src, err := a.source(ctx, commit, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := plan.Parse(file, data, src.names)
+	if err != nil {
+		return nil, nil, err
+	}
+	return src, p, src.owns(file, p)
+}
+
+// owns refuses a plan that was not made from the intent of its own commit.
+func (src *source) owns(file string, p *plan.Plan) error {
+	digest, err := src.intent.Digest()
+	if err != nil {
+		return err
+	}
+	if p.IntentDigest != digest {
+		return fail.Refuse("E4", file, "make the plan again with lane plan",
+			"it was made from the intent %.19s…, the commit's own is %.19s…", p.IntentDigest, digest)
+	}
+	return nil
+}
+
+func (a *app) published(file string, src *source) (*publish.Published, error) {
+	data, err := readFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return publish.Parse(file, data, src.names)
+}
+
+// promote puts one release on the branch.
+func (a *app) promote(ctx context.Context, src *source, to *target, p *plan.Plan, pub *publish.Published, dryRun bool) (promote.Outcome, error) {
+	b, err := a.writableBranch(ctx, src, to)
+	if err != nil {
+		return promote.Outcome{}, err
+	}
+	run, _ := currentTaskRun()
+	r := promote.Release{
+		Commit: p.SourceCommitID, DryRun: dryRun,
+		Make: func(_ context.Context, head *promote.Head) (map[string][]byte, error) {
+			c, err := catalog.Next(head.Catalog, src.names, p, pub)
+			if err != nil {
+				return nil, err
+			}
+			return src.files(c)
+		},
+		Preflight: func(ctx context.Context, files map[string][]byte, changes promote.Changes) error {
+			return src.preflight(ctx, to, files, changes)
+		},
+		PipelineRun: run.pipelineRun,
+	}
+	if run.taskRun != "" {
+		r.TaskRuns = []string{run.taskRun}
+	}
+	return b.Apply(ctx, r)
+}
+
+// preflight is the last look at what is about to be pushed: every image still
+// answers, the changed manifests hold what they should and no more, and nothing
+// looks like a secret.
+func (src *source) preflight(ctx context.Context, to *target, files map[string][]byte, changes promote.Changes) error {
+	c, err := catalog.Parse(src.names.ArtifactCatalog, files[src.names.ArtifactCatalog], src.names)
+	if err != nil {
+		return err
+	}
+	manifests := render.Tree{}
+	for _, paths := range [][]string{changes.Added, changes.Changed} {
+		for _, path := range paths {
+			if path != src.names.ArtifactCatalog {
+				manifests[path] = files[path]
+			}
+			for _, hit := range secretscan.Default().Scan(path, files[path]) {
+				return fail.Refuse("C4", fmt.Sprintf("%s:%d:%d", path, hit.Line, hit.Column),
+					"take the value out of the intent and refer to a Secret", "%s", hit.Why)
+			}
+		}
+	}
+	if err := render.Check(manifests, src.names, c); err != nil {
+		return err
+	}
+	return src.answering(ctx, to, c)
+}
+
+// answering refuses a catalog with an image that the registry no longer has.
+func (src *source) answering(ctx context.Context, to *target, c *catalog.Catalog) error {
+	client := registry.New(src.intent.Registry.Insecure)
+	defer client.Close()
+	images := make([]registry.Image, len(c.Services))
+	for i, s := range c.Services {
+		images[i] = registry.Image{
+			Ref:    registry.Ref{Registry: to.registryOf(src.intent), Repository: s.Image.Repository},
+			Digest: s.Image.Digest,
+		}
+	}
+	missing, err := client.Exists(ctx, images...)
+	if err != nil {
+		return fmt.Errorf("asking for the images: %w", err)
+	}
+	for _, m := range missing {
+		return fail.Refuse("F2", m.String(), "plan the commit again with --rebuild for this service, then publish it", "the registry no longer has this image")
+	}
+	return nil
+}
+
+// outcomeDocument is what `lane promote -o json` and `lane init -o json` print.
+type outcomeDocument struct {
+	header
+	promote.Outcome
+}
+
+func (a *app) emitOutcome(out promote.Outcome) error {
+	return a.emit(outcomeDocument{headerOf("Promotion"), out}, func(w io.Writer) { writeOutcome(w, out) })
+}
+
+func writeOutcome(w io.Writer, out promote.Outcome) {
+	switch {
+	case out.Result == promote.NothingToChange:
+		fmt.Fprintf(w, "nothing to change: %s is at %.12s\n", out.Branch, out.Commit)
+	case out.Result == promote.Superseded:
+		fmt.Fprintf(w, "superseded: %s holds the newer %.12s\n", out.Branch, out.Replaced)
+	case out.DryRun:
+		fmt.Fprintf(w, "would promote %.12s to %s\n", out.Source, out.Branch)
+	default:
+		fmt.Fprintf(w, "promoted %.12s to %s as %.12s\n", out.Source, out.Branch, out.Commit)
+	}
+	for _, list := range []struct {
+		mark  string
+		paths []string
+	}{{"+", out.Changes.Added}, {"~", out.Changes.Changed}, {"-", out.Changes.Removed}} {
+		for _, path := range list.paths {
+			fmt.Fprintf(w, "  %s %s\n", list.mark, path)
+		}
+	}
+	for _, n := range out.Notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pikasTech/agentrun/internal/scratch"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"lane": main})
+}
+
+// TestScript runs every script in testdata/script. The servers that a script
+// starts are real and end with it.
+func TestScript(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return err
+			}
+			for k, v := range map[string]string{
+				"ROOT":                root,
+				"HOME":                filepath.Join(env.WorkDir, ".home"),
+				"XDG_CACHE_HOME":      filepath.Join(env.WorkDir, ".cache"),
+				"PATH":                filepath.Join(root, "bin") + ":" + env.Getenv("PATH"),
+				"GIT_AUTHOR_NAME":     "A Developer",
+				"GIT_AUTHOR_EMAIL":    "dev@example.com",
+				"GIT_COMMITTER_NAME":  "A Developer",
+				"GIT_COMMITTER_EMAIL": "dev@example.com",
+				"GIT_AUTHOR_DATE":     "2026-01-02T03:04:05Z",
+				"GIT_COMMITTER_DATE":  "2026-01-02T03:04:05Z",
+				"GIT_CONFIG_NOSYSTEM": "1",
+				// The compiler's caches are shared with the machine: what they hold
+				// is addressed by content.
+				"GOCACHE":    goEnv("GOCACHE"),
+				"GOMODCACHE": goEnv("GOMODCACHE"),
+				"GOPROXY":    goEnv("GOPROXY"),
+				"GOFLAGS":    "",
+				"REAL_HOME":  home,
+			} {
+				env.Setenv(k, v)
+			}
+			return os.MkdirAll(env.Getenv("HOME"), 0o755)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"shop":     cmdShop,
+			"commit":   cmdCommit,
+			"registry": cmdRegistry,
+			"remote":   cmdRemote,
+			"exit":     cmdExit,
+			"replace":  cmdReplace,
+		},
+	})
+}
+
+func goEnv(name string) string {
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// cmdShop (shop DIR) makes the example project in DIR, a git repository with one
+// commit on its source branch.
+func cmdShop(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: shop DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.CopyFS(dir, os.DirFS(filepath.Join(ts.Getenv("ROOT"), "examples/shop"))))
+	ts.Check(ts.Exec("git", "init", "-q", "-b", "v0.3", dir))
+	cmdCommit(ts, false, []string{args[0], "first"})
+}
+
+// cmdCommit (commit DIR MESSAGE) commits everything in DIR.
+func cmdCommit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: commit DIR MESSAGE")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(ts.Exec("git", "-C", dir, "add", "-A"))
+	ts.Check(ts.Exec("git", "-C", dir, "commit", "-q", "--allow-empty", "-m", args[1]))
+}
+
+// cmdRegistry (registry) starts an empty Docker registry; $REGISTRY is its address.
+func cmdRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: registry")
+	}
+	r, err := scratch.StartRegistry(context.Background(), filepath.Join(ts.MkAbs("."), ".registry"), scratch.RegistryOptions{})
+	ts.Check(err)
+	ts.Defer(r.Close)
+	ts.Setenv("REGISTRY", r.Addr)
+}
+
+// cmdRemote (remote) serves an empty git repository over HTTP; $REMOTE is its
+// URL and $REMOTE_DIR its folder.
+func cmdRemote(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: remote")
+	}
+	g, err := scratch.StartGitRemote(context.Background(), filepath.Join(ts.MkAbs("."), ".remote"))
+	ts.Check(err)
+	ts.Defer(g.Close)
+	ts.Setenv("REMOTE", g.URL)
+	ts.Setenv("REMOTE_DIR", g.Dir)
+}
+
+// cmdExit (exit CODE PROGRAM ARG...) runs a program and wants that exit code.
+func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exit CODE PROGRAM ARG...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if e, ok := err.(*exec.ExitError); ok {
+		got = fmt.Sprint(e.ExitCode())
+	} else if err != nil {
+		ts.Fatalf("running %s: %v", args[1], err)
+	}
+	if got != args[0] {
+		ts.Fatalf("exit code %s, want %s", got, args[0])
+	}
+}
+
+// cmdReplace (replace FILE OLD NEW) replaces the one place where OLD stands.
+func cmdReplace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: replace FILE OLD NEW")
+	}
+	name := ts.MkAbs(args[0])
+	data, err := os.ReadFile(name)
+	ts.Check(err)
+	if n := strings.Count(string(data), args[1]); n != 1 {
+		ts.Fatalf("%q stands %d times in %s", args[1], n, args[0])
+	}
+	ts.Check(os.WriteFile(name, []byte(strings.Replace(string(data), args[1], args[2], 1)), 0o644))
+}

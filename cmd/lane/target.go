@@ -1,0 +1,109 @@
+package main
+
+import (
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/intent"
+)
+
+// target is where a verb reads and writes: the lane's own registry and remote,
+// unless flags name scratch ones.
+type target struct {
+	registry string // host:port
+	remote   string // git URL or path
+	cache    string // folder for what was read of the remote; "" is the user's
+}
+
+func (t *target) registryFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.registry, "registry", "", "a scratch registry's loopback `address`, instead of the lane's own")
+}
+
+func (t *target) remoteFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.remote, "remote", "", "a scratch git `URL`, instead of the lane's own")
+}
+
+// registryOf is the registry to talk to.
+func (t *target) registryOf(in *intent.Intent) string {
+	if t.registry != "" {
+		return t.registry
+	}
+	return in.Registry.Address
+}
+
+// remoteOf is the git remote to talk to.
+func (t *target) remoteOf(in *intent.Intent) string {
+	if t.remote != "" {
+		return t.remote
+	}
+	return in.Source.Repository
+}
+
+// taskRun is the pod's own evidence that this process is a step of a Tekton
+// TaskRun of the lane.
+type taskRun struct{ pipelineRun, taskRun string }
+
+func currentTaskRun() (taskRun, bool) {
+	tr := taskRun{pipelineRun: os.Getenv("LANE_PIPELINE_RUN"), taskRun: os.Getenv("LANE_TASK_RUN")}
+	info, err := os.Stat("/tekton/run")
+	return tr, tr.pipelineRun != "" && tr.taskRun != "" && err == nil && info.IsDir()
+}
+
+// guardRegistry refuses a registry that a process on a host must not write: a
+// release is built in a TaskRun alone (rule B1).
+func (t *target) guardRegistry(in *intent.Intent) error {
+	addr := t.registryOf(in)
+	if _, ok := currentTaskRun(); ok {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return usageError("--registry %s: want host:port", addr)
+	}
+	if addr == in.Registry.Address || !loopback(host) {
+		return fail.Refuse("B1", addr,
+			"start a scratch registry and name it with --registry 127.0.0.1:PORT, or run lane rehearse, which does both",
+			"outside a TaskRun only a scratch registry on loopback can be written")
+	}
+	return nil
+}
+
+// guardRemote refuses a git remote that a process on a host must not write
+// (rule B1).
+func (t *target) guardRemote(in *intent.Intent) error {
+	remote := t.remoteOf(in)
+	if _, ok := currentTaskRun(); ok {
+		return nil
+	}
+	if remote == in.Source.Repository || !localRemote(remote) {
+		return fail.Refuse("B1", git.Redact(remote),
+			"name a scratch repository with --remote (a path, or a URL on 127.0.0.1), or run lane rehearse, which makes one",
+			"outside a TaskRun only a scratch git remote on this machine can be written")
+	}
+	return nil
+}
+
+// localRemote reports whether remote is a path, a file URL or an HTTP URL on
+// loopback.
+func localRemote(remote string) bool {
+	if filepath.IsAbs(remote) || strings.HasPrefix(remote, "./") || strings.HasPrefix(remote, "../") {
+		return true
+	}
+	u, err := url.Parse(remote)
+	if err != nil {
+		return false
+	}
+	return u.Scheme == "file" && u.Host == "" || u.Scheme == "http" && loopback(u.Hostname())
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
