@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pikasTech/agentrun/lane/check"
 	"github.com/pikasTech/agentrun/lane/intent"
 )
 
@@ -73,8 +74,9 @@ func TestRulesTable(t *testing.T) {
 	}
 }
 
-// TestA2_LanePageHasEveryName: the lane's page names what lane/names derives.
-func TestA2_LanePageHasEveryName(t *testing.T) {
+// readIntent is deploy/deploy.json as it stands in the work tree.
+func readIntent(t *testing.T) *intent.Intent {
+	t.Helper()
 	data, err := os.ReadFile(intent.Path)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +85,23 @@ func TestA2_LanePageHasEveryName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := in.Names()
+	return in
+}
+
+// TestB4_LanePageHasTheNetworkTable: the page repeats deploy.json, to the letter.
+func TestB4_LanePageHasTheNetworkTable(t *testing.T) {
+	page, err := os.ReadFile("docs/reference/lane.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if table := check.NetworkTable(readIntent(t)); !strings.Contains(string(page), "<!-- lane:network -->\n"+table+"<!-- /lane:network -->\n") {
+		t.Errorf("docs/reference/lane.md does not have the table\n%s", table)
+	}
+}
+
+// TestA2_LanePageHasEveryName: the lane's page names what lane/names derives.
+func TestA2_LanePageHasEveryName(t *testing.T) {
+	n, err := readIntent(t).Names()
 	if err != nil {
 		t.Fatal(err)
 	}
