@@ -25,24 +25,38 @@ type Field struct {
 	Value  string // without quotes; a block scalar's first line; "" when an object or a list begins
 	Offset int    // of the key, in bytes
 	Part   int    // counts what divides documents in one text: "---" lines and code fences
+	Line   int    // counts from 0
+	Indent int    // of the key in its line, in bytes
+	Depth  int    // braces open before the key
+}
+
+// Within reports whether f stands in the object that outer begins, as far as
+// braces or, without them, indentation show. The object ends at the first field
+// behind outer that is not within it.
+func (f Field) Within(outer Field) bool {
+	return f.Part == outer.Part && f.Offset > outer.Offset &&
+		(f.Depth > outer.Depth || f.Depth == outer.Depth && f.Line > outer.Line && f.Indent > outer.Indent)
 }
 
 // In yields the pairs of text in their order. A value is looked into as well, so
 // that `data: "{\"kind\":\"Secret\"}"` yields both data and kind.
 func In(text []byte) iter.Seq[Field] {
 	return func(yield func(Field) bool) {
-		part, lineStart := 0, true
+		part, line, begin, depth := 0, 0, 0, 0
 		for i := 0; i < len(text); {
 			c := text[i]
-			if lineStart {
-				if divides(text[i:]) {
-					part++
-				}
-				lineStart = false
+			if i == begin && divides(text[i:]) {
+				part, depth = part+1, 0
 			}
 			switch {
 			case c == '\n':
-				lineStart = true
+				i++
+				line, begin = line+1, i
+			case c == '{':
+				depth++
+				i++
+			case c == '}':
+				depth = max(0, depth-1)
 				i++
 			case keyStart(c):
 				end := i + 1
@@ -51,7 +65,7 @@ func In(text []byte) iter.Seq[Field] {
 				}
 				if at, ok := separator(text, end); ok {
 					value := value(text, at)
-					if !yield(Field{Key: string(text[i:min(end, i+MaxValue)]), Value: value, Offset: i, Part: part}) {
+					if !yield(Field{Key: string(text[i:min(end, i+MaxValue)]), Value: value, Offset: i, Part: part, Line: line, Indent: i - begin, Depth: depth}) {
 						return
 					}
 				}

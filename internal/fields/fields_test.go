@@ -62,6 +62,28 @@ func TestInCountsParts(t *testing.T) {
 	}
 }
 
+func TestWithin(t *testing.T) {
+	for name, text := range map[string]string{
+		"minified": `{"outer":{"a":1,"b":{"c":2}},"after":3}`,
+		"pretty":   "{\n  \"outer\": {\n    \"a\": 1,\n    \"b\": {\n      \"c\": 2\n    }\n  },\n  \"after\": 3\n}",
+		"YAML":     "outer:\n  a: 1\n  b:\n    c: 2\nafter: 3\n",
+		"flow":     "outer: {a: 1, b: {c: 2}}\nafter: 3",
+	} {
+		var outer fields.Field
+		var within []string
+		for f := range fields.In([]byte(text)) {
+			if f.Key == "outer" {
+				outer = f
+			} else if f.Within(outer) {
+				within = append(within, f.Key)
+			}
+		}
+		if diff := cmp.Diff([]string{"a", "b", "c"}, within); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", name, diff)
+		}
+	}
+}
+
 func TestBase64(t *testing.T) {
 	text := strings.Repeat("all of this is text\n", 20)
 	long := base64.StdEncoding.EncodeToString([]byte(text))

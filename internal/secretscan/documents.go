@@ -50,17 +50,27 @@ func secretManifest(doc []fields.Field) []match {
 	return out
 }
 
-// secretValue finds the first value within data or stringData.
+// leastValue is the length below which a Secret's value protects nothing.
+const leastValue = 6
+
+// secretValue finds the first value within data or stringData that is no
+// placeholder.
 func secretValue(object []fields.Field) (int, bool) {
-	for i, f := range object[:max(len(object)-1, 0)] {
-		value := object[i+1].Value
-		switch {
-		case f.Value != "" || Placeholder(value):
-		case f.Key == "stringData":
-			return object[i+1].Offset, true
-		case f.Key == "data":
-			if _, err := base64.StdEncoding.DecodeString(value[:len(value)-len(value)%4]); err == nil {
-				return object[i+1].Offset, true
+	for i, data := range object {
+		if data.Key != "data" && data.Key != "stringData" {
+			continue
+		}
+		for _, f := range object[i+1:] {
+			if !f.Within(data) {
+				break
+			}
+			value := f.Value
+			if data.Key == "data" {
+				decoded, _ := base64.StdEncoding.DecodeString(value[:len(value)-len(value)%4])
+				value = string(decoded)
+			}
+			if len(value) >= leastValue && !Placeholder(value) {
+				return f.Offset, true
 			}
 		}
 	}

@@ -127,10 +127,23 @@ func TestC4_LeavesPlaceholdersAlone(t *testing.T) {
 		"github.com/docker/docker-credential-helpers v0.9.9 h1:BkydjIgZ46JnDbqyM2p2fc63KMw6y+KHL3Em/2AGJ7w=\n",
 		"secretRef: {name: agentrun-v01-postgres, key: DATABASE_URL}",
 		"-----BEGIN CERTIFICATE-----\nMIIBkTCB+wIJAKHHIG...\n-----END CERTIFICATE-----",
+		"kind: Secret\nmetadata: {name: a-long-name}\ndata: {a: b25l, b: dHdv}\ntype: Opaque-and-long\n",
 		`{"auths": {"registry.example": {"auth": ""}}}`,
 	} {
 		if hits := secretscan.Default().Scan("doc.md", []byte(text)); len(hits) != 0 {
 			t.Errorf("%q: %+v", text, hits)
+		}
+	}
+}
+
+func TestC4_FindsAnyValueOfASecret(t *testing.T) {
+	for _, text := range []string{
+		"kind: Secret\nstringData:\n  a: \"\"\n  b: <x>\n  c: " + fake.Password() + "\n",
+		`{"data":{"a":"","b":"` + base64.StdEncoding.EncodeToString([]byte(fake.Password())) + `"},"kind":"Sec` + `ret"}`,
+		"kind: Secret\nstringData:\n  file: |\n    " + fake.Password() + "\n",
+	} {
+		if hits := secretscan.Default().Scan("s.yaml", []byte(text)); len(hits) == 0 {
+			t.Errorf("%q: not found", text)
 		}
 	}
 }
