@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -64,6 +66,8 @@ func TestScript(t *testing.T) {
 			"registry": cmdRegistry,
 			"remote":   cmdRemote,
 			"exit":     cmdExit,
+			"hang":     cmdHang,
+			"asked":    cmdAsked,
 			"replace":  cmdReplace,
 		},
 	})
@@ -152,4 +156,42 @@ func cmdReplace(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%q stands %d times in %s", args[1], n, args[0])
 	}
 	ts.Check(os.WriteFile(name, []byte(strings.Replace(string(data), args[1], args[2], 1)), 0o644))
+}
+
+// cmdHang (hang) listens at $HANG and never answers.
+func cmdHang(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: hang")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { listener.Close() })
+	asked := filepath.Join(ts.MkAbs("."), ".asked")
+	ts.Setenv("HANG", listener.Addr().String())
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			if err := os.WriteFile(asked, nil, 0o644); err != nil {
+				return
+			}
+		}
+	}()
+}
+
+// cmdAsked (asked) waits until somebody asks $HANG.
+func cmdAsked(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: asked")
+	}
+	asked := filepath.Join(ts.MkAbs("."), ".asked")
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if os.Remove(asked) == nil {
+			return
+		}
+	}
+	ts.Fatalf("nobody asked")
 }

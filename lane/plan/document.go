@@ -23,10 +23,10 @@ type Plan struct {
 	Lane           string    `json:"lane"`
 	SourceCommitID string    `json:"sourceCommitId"`
 	IntentDigest   string    `json:"intentDigest"`
-	Builder        string    `json:"builder"`               // such as "buildkit v0.34.2"
-	Base           *Base     `json:"base,omitempty"`        // the catalog it was compared with; none when it was made without one
-	Exploratory    bool      `json:"exploratory,omitempty"` // made from another intent: later steps refuse it
-	Services       []Service `json:"services"`              // sorted by id
+	Builder        string    `json:"builder"`              // such as "buildkit v0.34.2"
+	Base           *Base     `json:"base,omitempty"`       // the catalog it was compared with; none when it was made without one
+	Exploratory    bool      `json:"exploratory,omitzero"` // made from another intent: later steps refuse it
+	Services       []Service `json:"services"`             // sorted by id
 }
 
 // Base is the catalog that a plan was compared with.
