@@ -146,7 +146,9 @@ func TestDiffSaysWhatHappensToPods(t *testing.T) {
 }
 
 func TestC4_DiffHidesTheDataOfSecrets(t *testing.T) {
-	secret := func(members string) string { return "{apiVersion: v1, kind: Sec" + "ret, metadata: {name: s}, " + members + "}" }
+	secret := func(members string) string {
+		return "{apiVersion: v1, kind: Sec" + "ret, metadata: {name: s}, " + members + "}"
+	}
 	before := secret("data: {a: b25l, gone: dHdv}, stringData: {b: three}")
 	after := secret("data: {a: Zm91cg==, new: Zml2ZQ==}, stringData: {b: three}")
 	for _, sides := range [][2]string{{before, after}, {before, ""}, {"", after}} {
