@@ -136,7 +136,7 @@ func compare(id identity, before, after manifest, existed bool) Object {
 			o.Change = Changed
 		}
 	}
-	o.Effect = effect(o)
+	o.Effect = effect(o, before, after)
 	return o
 }
 

@@ -60,12 +60,12 @@ func withManifests(before, after map[string]any) (b, a map[string]any) {
 
 // effect is what an object's change does to what runs, or "" for nothing that
 // deserves a word.
-func effect(o Object) string {
+func effect(o Object, before, after manifest) string {
 	switch o.Kind {
 	case "Deployment", "StatefulSet", "DaemonSet":
-		return podEffect(o)
+		return podEffect(o, before.pods(), after.pods())
 	case "ConfigMap":
-		if o.Change == Changed && within(o.Fields, `data["job.yaml"]`) {
+		if within(o.Fields, `data["job.yaml"]`) {
 			return "new Jobs use it, running ones stay as they are"
 		}
 	case "PersistentVolumeClaim":
@@ -80,22 +80,31 @@ func effect(o Object) string {
 	return ""
 }
 
-func podEffect(o Object) string {
+func podEffect(o Object, before, after int64) string {
 	switch {
-	case o.Change == Added:
+	case o.Change == "" || before == 0 && after == 0:
+		return ""
+	case before == 0:
 		return "pods start"
-	case o.Change == Removed:
+	case after == 0:
 		return "pods stop"
 	case within(o.Fields, "spec.template"):
 		return "pods restart"
+	case before != after:
+		return fmt.Sprintf("from %d to %d pods, those that stay do not restart", before, after)
 	}
-	for _, f := range o.Fields {
-		if f.Path == "spec.replicas" {
-			return fmt.Sprintf("from %v to %v pods, those that stay do not restart", f.Before, f.After)
-		}
+	return "pods do not restart"
+}
+
+// pods is how many pods a manifest asks for, as far as it says: one when it does
+// not, none when there is no manifest.
+func (m manifest) pods() int64 {
+	if m.fields == nil {
+		return 0
 	}
-	if o.Change == Changed {
-		return "pods do not restart"
+	spec, _ := m.fields["spec"].(map[string]any)
+	if n, ok := spec["replicas"].(int64); ok {
+		return n
 	}
-	return ""
+	return 1
 }
