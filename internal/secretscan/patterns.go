@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -60,31 +61,49 @@ func lineStart(data []byte, start, at int) int {
 	return at
 }
 
-// withoutHashes blanks the module hashes of go.sum, which stand behind words such
-// as "auth" and look random. They are known by their form (a version, "h1:" and
-// 32 bytes), wherever they stand; offsets do not change.
+// withoutHashes blanks what is known by its form to be a hash, for it looks random
+// and often stands behind words such as "auth" or "api": digests (sha256: and 64
+// hex digits) and go.sum's module hashes (a version, h1: and 32 bytes in base64).
+// Offsets do not change.
 func withoutHashes(data []byte) []byte {
-	mark := []byte(" h1:")
-	digits := base64.StdEncoding.EncodedLen(sha256.Size)
 	out := data
-	for at := 0; ; {
-		next := bytes.Index(data[at:], mark)
-		if next < 0 {
-			return out
-		}
-		version := data[:at+next]
-		version = version[bytes.LastIndexByte(version, ' ')+1:]
-		at += next + len(mark)
-		if !bytes.HasPrefix(version, []byte("v")) || at+digits > len(data) {
-			continue
-		}
-		sum, err := base64.StdEncoding.AppendDecode(nil, data[at:at+digits])
-		if err != nil || len(sum) != sha256.Size {
-			continue
-		}
+	blank := func(at, n int) {
 		if &out[0] == &data[0] {
 			out = bytes.Clone(data)
 		}
-		copy(out[at:], bytes.Repeat([]byte(" "), digits))
+		copy(out[at:], bytes.Repeat([]byte(" "), n))
+	}
+	for at := range places(data, "sha256:") {
+		if n := 2 * sha256.Size; at+n <= len(data) && len(bytes.TrimLeft(data[at:at+n], "0123456789abcdef")) == 0 {
+			blank(at, n)
+		}
+	}
+	for at := range places(data, " h1:") {
+		version := data[:at-len(" h1:")]
+		version = version[bytes.LastIndexByte(version, ' ')+1:]
+		n := base64.StdEncoding.EncodedLen(sha256.Size)
+		if !bytes.HasPrefix(version, []byte("v")) || at+n > len(data) {
+			continue
+		}
+		if sum, err := base64.StdEncoding.AppendDecode(nil, data[at:at+n]); err == nil && len(sum) == sha256.Size {
+			blank(at, n)
+		}
+	}
+	return out
+}
+
+// places yields the offsets behind each mark in data.
+func places(data []byte, mark string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for at := 0; ; {
+			next := bytes.Index(data[at:], []byte(mark))
+			if next < 0 {
+				return
+			}
+			at += next + len(mark)
+			if !yield(at) {
+				return
+			}
+		}
 	}
 }

@@ -125,6 +125,7 @@ func TestC4_LeavesPlaceholdersAlone(t *testing.T) {
 		"apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {}\ntype: Opaque\n",
 		"kind: Config\nusers:\n- name: u\n  user: {exec: {command: login}}\n",
 		"github.com/docker/docker-credential-helpers v0.9.9 h1:BkydjIgZ46JnDbqyM2p2fc63KMw6y+KHL3Em/2AGJ7w=\n",
+		"shop-api " + fake.Digest() + "\napi_key_of: \"" + fake.Digest() + "\"\n",
 		"secretRef: {name: agentrun-v01-postgres, key: DATABASE_URL}",
 		"-----BEGIN CERTIFICATE-----\nMIIBkTCB+wIJAKHHIG...\n-----END CERTIFICATE-----",
 		"kind: Secret\nmetadata: {name: a-long-name}\ndata: {a: b25l, b: dHdv}\ntype: Opaque-and-long\n",

@@ -1,0 +1,202 @@
+package check
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/pikasTech/agentrun/internal/canon"
+	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/intent"
+	"github.com/pikasTech/agentrun/lane/names"
+)
+
+// intents are the tree's projects: the one at the top, and those in folders with
+// a deploy/deploy.json of their own, such as examples.
+type intents struct {
+	top      *owner
+	byFolder map[string]*owner
+	findings fail.Findings // of the top's document
+}
+
+// owner is a project whose files are looked at, as far as its intent says.
+type owner struct {
+	in    *intent.Intent // nil when it is missing or refused
+	names names.Names    // of its lane; empty likewise
+	ids   []string       // of its services
+
+	retired   *regexp.Regexp // names of its retired environments
+	namespace *regexp.Regexp // of any of its lanes, as is all that follows
+	pipeline  *regexp.Regexp // names of Tekton objects
+	argo      *regexp.Regexp // names of Argo CD objects
+	run       *regexp.Regexp // ids of PipelineRuns
+	message   *regexp.Regexp // first lines of GitOps commits
+
+	id, image, tagged *regexp.Regexp // its services and their images; nil without services
+	elsewhere         *regexp.Regexp // its images, with the registry
+}
+
+// readIntents reads every deploy/deploy.json. Only the top's is judged; what
+// another says is between it and its own check.
+func readIntents(t *tree) (*intents, error) {
+	all := &intents{top: new(owner), byFolder: map[string]*owner{}}
+	for _, e := range t.entries {
+		folder, ok := folderOf(e.Path)
+		if !ok || e.Type != "blob" || e.Mode == git.ModeSymlink {
+			continue
+		}
+		data, err := t.read(e)
+		if _, tooLarge := asTooLarge(err); tooLarge {
+			continue // files speaks of it
+		}
+		if err != nil {
+			return nil, err
+		}
+		in, err := intent.Parse(e.Path, data)
+		o := newOwner(in, data)
+		if folder != "." {
+			all.byFolder[folder] = o
+			continue
+		}
+		all.top = o
+		if err != nil {
+			fs, ok := err.(fail.Findings)
+			if !ok {
+				return nil, err
+			}
+			all.findings = append(all.findings, fs...)
+			continue
+		}
+		builds, err := builds(t, in, data)
+		if err != nil {
+			return nil, err
+		}
+		all.findings = append(all.findings, builds...)
+	}
+	if _, ok := t.byPath[intent.Path]; !ok {
+		all.findings = append(all.findings, fail.Finding{
+			Rule: "D1", File: intent.Path, Why: "the file is missing: nothing says what the lane runs",
+			Hint: "write it; `lane schema intent` describes it",
+		})
+	}
+	return all, nil
+}
+
+// folderOf is the project folder that a path is the intent of.
+func folderOf(p string) (string, bool) {
+	if p == intent.Path {
+		return ".", true
+	}
+	return strings.CutSuffix(p, "/"+intent.Path)
+}
+
+// newOwner takes from a refused document the project and the ids, so that what
+// is theirs is still found.
+func newOwner(in *intent.Intent, data []byte) *owner {
+	o := &owner{in: in}
+	var rough struct {
+		Project, Lane string
+		Cluster       struct{ Name, Host, WorktreeRoot string }
+		CI            struct{ Namespace string }
+		Services      []struct{ ID string }
+	}
+	if json.Unmarshal(data, &rough) != nil {
+		return o
+	}
+	for _, s := range rough.Services {
+		if s.ID != "" {
+			o.ids = append(o.ids, s.ID)
+		}
+	}
+	c := names.Cluster{Name: rough.Cluster.Name, Host: rough.Cluster.Host, WorktreeRoot: rough.Cluster.WorktreeRoot}
+	n, err := names.For(rough.Project, rough.Lane, c, rough.CI.Namespace)
+	if err != nil {
+		return o
+	}
+	o.names = n
+	project := regexp.QuoteMeta(n.Project)
+	version := project + `-v[0-9]+(-[0-9]+)?`
+	o.retired = regexp.MustCompile(`(?i)(^|[^a-z0-9])` + strings.ReplaceAll(project, "-", "[-_]") + `[-_](dev|prod)([^a-z0-9]|$)`)
+	o.namespace = regexp.MustCompile(`^` + version + `$`)
+	o.pipeline = regexp.MustCompile(`^` + version + `-(ci-|tekton-runner$)`)
+	o.argo = regexp.MustCompile(`^(` + version + `|` + project + `-` + n.Cluster + `-v[0-9]+(-[0-9]+)?)$`)
+	o.run = regexp.MustCompile(`\b` + version + `-ci-[0-9a-f]{12}-[0-9]+`)
+	o.message = regexp.MustCompile(`(init|promote) ` + project + ` v[0-9]+\.[0-9]+`)
+	if len(o.ids) > 0 {
+		quoted := make([]string, len(o.ids))
+		for i, id := range o.ids {
+			quoted[i] = regexp.QuoteMeta(id)
+		}
+		ids := `(` + strings.Join(quoted, "|") + `)`
+		o.id = regexp.MustCompile(`(^|[^A-Za-z0-9._/-])` + ids + `([^A-Za-z0-9._/-]|$)`)
+		o.image = regexp.MustCompile(`(^|[^A-Za-z0-9._-])` + project + `/` + ids + `([^A-Za-z0-9._/-]|$)`)
+		o.tagged = regexp.MustCompile(`(^|[^A-Za-z0-9._-])` + project + `/` + ids + `:([0-9a-f]{40})([^0-9a-f]|$)`)
+		o.elsewhere = regexp.MustCompile(`([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]+)?)/` + project + `/` + ids + `([^A-Za-z0-9._/-]|$)`)
+	}
+	return o
+}
+
+// known reports whether the project is known by name.
+func (o *owner) known() bool { return o.names.Project != "" }
+
+// of is the project that a file belongs to.
+func (all *intents) of(file string) *owner {
+	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+		if o, ok := all.byFolder[dir]; ok {
+			return o
+		}
+	}
+	return all.top
+}
+
+// builds finds what a build reads and the commit does not hold (rule D1).
+func builds(t *tree, in *intent.Intent, data []byte) (fail.Findings, error) {
+	var found fail.Findings
+	add := func(pointer, hint, why string, args ...any) {
+		offset, _ := canon.Offset(data, pointer)
+		line, column := canon.Position(data, offset)
+		found = append(found, fail.Finding{Rule: "D1", File: intent.Path, Line: line, Column: column, Pointer: pointer, Why: fmt.Sprintf(why, args...), Hint: hint})
+	}
+	paths := slices.Sorted(maps.Keys(t.byPath))
+	for i, s := range in.Services {
+		at := fmt.Sprintf("/services/%d/build/", i)
+		if dir := path.Clean(s.Build.Go); s.Build.Go != "" && !slices.ContainsFunc(paths, func(p string) bool { return path.Dir(p) == dir && strings.HasSuffix(p, ".go") }) {
+			add(at+"go", "name the folder of a main package", "the folder %q holds no Go files", s.Build.Go)
+		}
+		if f := s.Build.Dockerfile; f != "" {
+			if _, ok := t.byPath[f]; !ok {
+				add(at+"dockerfile", "commit the file, or name another", "the file %q is not in the commit", f)
+			}
+		}
+		for k, glob := range s.Build.Inputs {
+			if !slices.ContainsFunc(paths, func(p string) bool { return doublestar.MatchUnvalidated(glob, p) }) {
+				add(fmt.Sprintf("%sinputs/%d", at, k), "commit the files, or remove the glob", "no file of the commit matches %q", glob)
+			}
+		}
+	}
+	if schema := in.Schema; schema != "" && !strings.Contains(schema, "://") {
+		e, ok := t.byPath[path.Join(path.Dir(intent.Path), schema)]
+		if !ok {
+			add("/$schema", "commit it: `lane schema intent > deploy/deploy.schema.json`", "the schema %q is not in the commit", schema)
+			return found, nil
+		}
+		content, err := t.read(e)
+		if err != nil {
+			return nil, err
+		}
+		if string(content) != string(intent.Schema()) {
+			found = append(found, fail.Finding{
+				Rule: "D2", File: e.Path, Why: "it is not the schema by which this lane reads the intent",
+				Hint: "write it again: `lane schema intent > deploy/deploy.schema.json`",
+			})
+		}
+	}
+	return found, nil
+}
