@@ -1,6 +1,7 @@
 package golang
 
 import (
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/plan/tree"
 )
 
@@ -171,6 +173,44 @@ func TestF5_LoaderAgreesWithGoList(t *testing.T) {
 	})
 	for _, dir := range []string{"cmd/api", "cmd/plain"} {
 		t.Run(dir, func(t *testing.T) { agree(t, tr, dir) })
+	}
+}
+
+// TestF5_LoaderAgreesWithGoListHere: the same for the programs of this very
+// repository, with all that they import.
+func TestF5_LoaderAgreesWithGoListHere(t *testing.T) {
+	repo, err := git.Open(t.Context(), ".")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skipf("this is no git repository: %v", err)
+	}
+	commit, err := repo.Resolve(t.Context(), "HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blobs, err := repo.Blobs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer blobs.Close()
+	tr, err := tree.Open(t.Context(), repo, commit, blobs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for child := range tr.Children("cmd") {
+		t.Run(child.Name, func(t *testing.T) {
+			dir := "cmd/" + child.Name
+			if _, err := oracle(t, tr, dir); err != nil {
+				if _, fast := loader(tr).Program(t.Context(), dir); fast == nil {
+					t.Errorf("go list refuses what the loader accepts: %v", err)
+				}
+				return
+			}
+			p := agree(t, tr, dir)
+			t.Logf("%d files, %d modules", len(p.Files()), len(p.Modules()))
+		})
 	}
 }
 

@@ -26,7 +26,7 @@ type listed struct {
 	Standard, DepOnly                                               bool
 	Module                                                          *listedModule
 	GoFiles, SFiles, HFiles, SysoFiles, FFiles, EmbedFiles, Imports []string
-	Error                                                           *struct{ Err string }
+	Error                                                           *struct{ Pos, Err string }
 }
 
 type listedModule struct {
@@ -150,7 +150,11 @@ func (l *Loader) adopt(m *mainModule, top string, roots []*pkg, all []listed) er
 func (l *Loader) adoptOne(m *mainModule, top string, p *pkg, one listed) error {
 	switch {
 	case one.Error != nil:
-		return fail.Fail("", "mend the package so that go build accepts it", "%s", fail.Clean(one.Error.Err, 500))
+		at := one.ImportPath
+		if filepath.IsLocal(one.Error.Pos) { // relative to the module
+			at = path.Join(m.owner.dir, filepath.ToSlash(one.Error.Pos))
+		}
+		return fail.Fail(at, "mend the package so that go build accepts it, then run go mod tidy", "%s", fail.Clean(one.Error.Err, 500))
 	case one.Module == nil:
 		return fail.Fail(one.ImportPath, "run go mod tidy", "it is in no module")
 	case len(one.FFiles) > 0:

@@ -13,7 +13,7 @@ import (
 )
 
 // open commits the files of a txtar archive, and over them those of links as
-// symbolic links, and opens that commit.
+// symbolic links or submodules, and opens that commit.
 func open(t *testing.T, archive string, links map[string]string) *tree.Tree {
 	t.Helper()
 	files := map[string][]byte{}
@@ -45,7 +45,10 @@ func openFiles(t *testing.T, files map[string][]byte, links map[string]string) *
 		t.Fatal(err)
 	}
 	for i, e := range entries {
-		if _, ok := links[e.Path]; ok {
+		switch to, ok := links[e.Path]; {
+		case to == git.ModeSubmodule:
+			entries[i].Mode = git.ModeSubmodule
+		case ok:
 			entries[i].Mode = git.ModeSymlink
 		}
 	}

@@ -111,7 +111,7 @@ func (l *Loader) find(m *mainModule, importPath string) (p *pkg, isNew bool, err
 // no module does.
 func isStandard(importPath string) bool {
 	first, _, _ := strings.Cut(importPath, "/")
-	return !strings.Contains(first, ".")
+	return first != "" && !strings.Contains(first, ".")
 }
 
 // holdsPackage reports whether a local folder has Go files and no other module

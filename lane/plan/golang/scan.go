@@ -100,7 +100,7 @@ func (r rules) scan(at string, files map[string][]byte) *folder {
 	ctx.OpenFile = func(p string) (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(files[path.Base(p)])), nil
 	}
-	p, err := ctx.ImportDir(path.Join("/", at), 0)
+	p, err := ctx.ImportDir(at, 0)
 	f := judge(p, err)
 	f.followIncludes(p.HFiles, files)
 	return f

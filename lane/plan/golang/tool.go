@@ -70,8 +70,9 @@ func (t *Tool) tags(ctx context.Context, toolchain string) ([]string, error) {
 func (t *Tool) env(ctx context.Context) (map[string]string, error) {
 	t.once.Do(func() {
 		cmd := exec.Command("go", append([]string{"env", "-json", "GOVERSION"}, sources()...)...)
-		// Outside any module and with the local toolchain: no go.mod may answer.
-		cmd.Dir, cmd.Env = os.TempDir(), append(os.Environ(), "GOTOOLCHAIN=local", "GOWORK=off", "GOFLAGS=")
+		// Outside any module and with the local toolchain: no go.mod may answer. The
+		// file of `go env -w` is read here, and only here.
+		cmd.Dir, cmd.Env = os.TempDir(), append(environment(os.Environ(), nil, "local"), "GOENV="+os.Getenv("GOENV"))
 		out, err := output(ctx, cmd)
 		if err == nil {
 			err = json.Unmarshal(out, &t.settings)
