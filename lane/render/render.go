@@ -33,8 +33,8 @@
 // of memory and is limited to 1 CPU and 256Mi; one that declares resources gets
 // exactly those. A Job without bounds ends after an hour and is kept for another.
 // A Deployment replaces its pods without ever having fewer than it should, unless
-// it mounts a claim that only one node or pod can hold: then the old pods go
-// first. A Deployment's pods are replaced when a ConfigMap they read changes. A
+// the next pod could not mount a claim that the last one holds: then the old one
+// goes first. A Deployment's pods are replaced when a ConfigMap they read changes. A
 // Namespace or a claim that leaves the lane is deleted only once a person has
 // confirmed it to Argo CD. There is no PodDisruptionBudget and no spread
 // constraint: on one machine the first only blocks a drain, and the scheduler
