@@ -25,7 +25,7 @@ type Field struct {
 	Value  string // without quotes; a block scalar's first line; "" when an object or a list begins
 	Offset int    // of the key, in bytes
 	Part   int    // counts what divides documents in one text: "---" lines and code fences
-	Line   int    // counts from 0
+	Line   int    // counts from 0, escaped line feeds included
 	Indent int    // of the key in its line, in bytes
 	Depth  int    // braces open before the key
 }
@@ -36,6 +36,12 @@ type Field struct {
 func (f Field) Within(outer Field) bool {
 	return f.Part == outer.Part && f.Offset > outer.Offset &&
 		(f.Depth > outer.Depth || f.Depth == outer.Depth && f.Line > outer.Line && f.Indent > outer.Indent)
+}
+
+// Beside reports whether two fields stand in the same object, under the same
+// reservation.
+func (f Field) Beside(other Field) bool {
+	return f.Part == other.Part && f.Depth == other.Depth && (f.Line == other.Line || f.Indent == other.Indent)
 }
 
 // In yields the pairs of text in their order. A value is looked into as well, so
@@ -52,6 +58,11 @@ func In(text []byte) iter.Seq[Field] {
 			case c == '\n':
 				i++
 				line, begin = line+1, i
+			case c == '\\' && i+1 < len(text) && strings.IndexByte("nrt", text[i+1]) >= 0: // in a quoted text
+				i += 2
+				if text[i-1] == 'n' {
+					line, begin = line+1, i
+				}
 			case c == '{':
 				depth++
 				i++

@@ -68,10 +68,14 @@ func TestWithin(t *testing.T) {
 		"pretty":   "{\n  \"outer\": {\n    \"a\": 1,\n    \"b\": {\n      \"c\": 2\n    }\n  },\n  \"after\": 3\n}",
 		"YAML":     "outer:\n  a: 1\n  b:\n    c: 2\nafter: 3\n",
 		"flow":     "outer: {a: 1, b: {c: 2}}\nafter: 3",
+		"escaped":  `"outer:\n  a: 1\n  b:\n    c: 2\nafter: 3\n"`,
 	} {
 		var outer fields.Field
 		var within []string
 		for f := range fields.In([]byte(text)) {
+			if f.Key == "after" && !f.Beside(outer) {
+				t.Errorf("%s: after is not beside outer", name)
+			}
 			if f.Key == "outer" {
 				outer = f
 			} else if f.Within(outer) {

@@ -43,7 +43,7 @@ func secretManifest(doc []fields.Field) []match {
 		for to < len(doc) && doc[to].Key != "kind" {
 			to++
 		}
-		if at, ok := secretValue(doc[from:to]); ok {
+		if at, ok := secretValue(f, doc[from:to]); ok {
 			out = append(out, match{rule: "kubernetes-secret", offset: at, why: "a Secret manifest with a value"})
 		}
 	}
@@ -55,9 +55,9 @@ const leastValue = 6
 
 // secretValue finds the first value within data or stringData that is no
 // placeholder.
-func secretValue(object []fields.Field) (int, bool) {
+func secretValue(kind fields.Field, object []fields.Field) (int, bool) {
 	for i, data := range object {
-		if data.Key != "data" && data.Key != "stringData" {
+		if data.Key != "data" && data.Key != "stringData" || !data.Beside(kind) {
 			continue
 		}
 		for _, f := range object[i+1:] {
