@@ -74,6 +74,9 @@ func In(text []byte) iter.Seq[Field] {
 				for end < len(text) && keyByte(text[end]) {
 					end++
 				}
+				if i > begin && isQuote(text[i-1]) && end < len(text) && text[end] == ':' {
+					begin = i // a quoted text begins, not a quoted key
+				}
 				if at, ok := separator(text, end); ok {
 					value := value(text, at)
 					if !yield(Field{Key: string(text[i:min(end, i+MaxValue)]), Value: value, Offset: i, Part: part, Line: line, Indent: i - begin, Depth: depth}) {
@@ -119,7 +122,7 @@ func value(text []byte, i int) string {
 		_, rest, _ = bytes.Cut(rest, []byte(" "))
 	}
 	open := skip(rest, 0, "\\")
-	if open < len(rest) && strings.IndexByte("\"'`", rest[open]) >= 0 {
+	if open < len(rest) && isQuote(rest[open]) {
 		quote := rest[open : open+1]
 		rest = rest[open+1:]
 		if end := bytes.Index(rest, quote); end >= 0 {
@@ -144,6 +147,8 @@ func value(text []byte, i int) string {
 	}
 	return string(rest)
 }
+
+func isQuote(c byte) bool { return c == '"' || c == '\'' || c == '`' }
 
 func skip(text []byte, i int, set string) int {
 	for i < len(text) && strings.IndexByte(set, text[i]) >= 0 {

@@ -13,15 +13,25 @@ import (
 // userCredentials are the fields of a kubeconfig's users that are credentials.
 var userCredentials = []string{"client-key-data", "token", "password", "id-token", "refresh-token", "access-token"}
 
-// kubeconfig finds a credential in a document that is a kubeconfig.
+// around is how many fields lie at most between a kubeconfig's kind and its users.
+const around = 200
+
+// kubeconfig finds a user's credential in a kubeconfig.
 func kubeconfig(doc []fields.Field) []match {
-	if !has(doc, "kind", "Config") || !has(doc, "users", "") && !has(doc, "clusters", "") {
-		return nil
-	}
 	var out []match
-	for _, f := range doc {
-		if slices.Contains(userCredentials, f.Key) && !Placeholder(f.Value) {
-			out = append(out, match{rule: "kubeconfig", offset: f.Offset, why: "a kubeconfig with a user's " + f.Key})
+	for i, users := range doc {
+		if users.Key != "users" || !slices.ContainsFunc(doc[max(0, i-around):min(len(doc), i+around)], func(f fields.Field) bool {
+			return f.Key == "kind" && f.Value == "Config" && f.Beside(users)
+		}) {
+			continue
+		}
+		for _, f := range doc[i+1:] {
+			if !f.Within(users) {
+				break
+			}
+			if slices.Contains(userCredentials, f.Key) && !Placeholder(f.Value) {
+				out = append(out, match{rule: "kubeconfig", offset: f.Offset, why: "a kubeconfig with a user's " + f.Key})
+			}
 		}
 	}
 	return out

@@ -139,9 +139,9 @@ func TestC4_LeavesPlaceholdersAlone(t *testing.T) {
 
 func TestC4_FindsAnyValueOfASecret(t *testing.T) {
 	for _, text := range []string{
-		"kind: Secret\nstringData:\n  a: \"\"\n  b: <x>\n  c: " + fake.Password() + "\n",
+		"kind: Sec" + "ret\nstringData:\n  a: \"\"\n  b: <x>\n  c: " + fake.Password() + "\n",
 		`{"data":{"a":"","b":"` + base64.StdEncoding.EncodeToString([]byte(fake.Password())) + `"},"kind":"Sec` + `ret"}`,
-		"kind: Secret\nstringData:\n  file: |\n    " + fake.Password() + "\n",
+		"kind: Sec" + "ret\nstringData:\n  file: |\n    " + fake.Password() + "\n",
 	} {
 		if hits := secretscan.Default().Scan("s.yaml", []byte(text)); len(hits) == 0 {
 			t.Errorf("%q: not found", text)
