@@ -52,7 +52,8 @@ func StartBuildah(ctx context.Context, o BuildahOptions) (*Buildah, error) {
 		return nil, fmt.Errorf("starting buildah: %w", err)
 	}
 	b := &Buildah{program: program, dir: dir, registry: o.Registry}
-	for _, sub := range []string{"root", "run", "home"} {
+	const registries = "home/.config/containers/registries.d"
+	for _, sub := range []string{"root", "run", registries} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return nil, fmt.Errorf("starting buildah: %w", err)
 		}
@@ -60,6 +61,7 @@ func StartBuildah(ctx context.Context, o BuildahOptions) (*Buildah, error) {
 	// Its configuration is ours alone: what the machine has could change images.
 	for name, content := range map[string]string{
 		"policy.json": `{"default":[{"type":"insecureAcceptAnything"}]}`, "registries.conf": "", "containers.conf": "", "auth.json": "{}",
+		registries + "/default.yaml": "default-docker: {sigstore: \"file://" + dir + "/signatures\"}\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			return nil, fmt.Errorf("starting buildah: %w", err)
@@ -164,6 +166,8 @@ func (b *Buildah) run(ctx context.Context, r Request, network bool, args ...stri
 			Code: fail.Refused, Rule: "F5", Where: r.Dockerfile, Hint: "pin each image of FROM by digest in the images lock file",
 			Err: fmt.Errorf("the Dockerfile begins with an image that is not pinned%s", words.Text()),
 		}
+	case words.Says("setting supplemental groups"):
+		return broken(r, "run as root, or build with BuildKit, which runs RUN instructions without root", err, words)
 	case words.Says("no space left on device"):
 		return broken(r, "free disk space, then run it again: what is published is not built again", err, words)
 	}
