@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -131,4 +134,32 @@ func reasons(p *plan.Plan) string {
 		all = append(all, s.Reasons...)
 	}
 	return strings.Join(slices.Compact(all), "\n")
+}
+
+// withLink commits the files and a symbolic link.
+func withLink(t *testing.T, s *source, at, to string) string {
+	t.Helper()
+	c := s.branch(t)
+	c.files[at] = []byte(to)
+	return withModes(t, c, git.ModeSymlink, at)
+}
+
+// withModes commits the files, some of them with another mode.
+func withModes(t *testing.T, s *source, mode string, paths ...string) string {
+	t.Helper()
+	index := filepath.Join(t.TempDir(), "index")
+	run := func(args ...string) string {
+		cmd := exec.CommandContext(t.Context(), "git", append([]string{"--git-dir=" + s.repo.GitDir, "-c", "user.name=test", "-c", "user.email=test@example.org"}, args...)...)
+		cmd.Env = append(os.Environ(), "GIT_INDEX_FILE="+index)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	run("read-tree", s.commit())
+	for _, p := range paths {
+		run("update-index", "--add", "--cacheinfo", mode+","+git.BlobID(s.files[p])+","+p)
+	}
+	return run("commit-tree", "-m", "test", run("write-tree"))
 }
