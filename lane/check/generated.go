@@ -59,7 +59,7 @@ type said struct {
 
 func (g *generatedText) add(offset int, rule, why string) {
 	s := said{g.partAt(offset), why}
-	if !g.said[s] {
+	if !g.said[s] && len(g.found) < maxFound {
 		g.said[s] = true
 		g.found = append(g.found, g.at(offset, rule, generatedHint, "%s", why))
 	}

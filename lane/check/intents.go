@@ -165,9 +165,15 @@ func builds(t *tree, in *intent.Intent, data []byte) (fail.Findings, error) {
 		found = append(found, fail.Finding{Rule: "D1", File: intent.Path, Line: line, Column: column, Pointer: pointer, Why: fmt.Sprintf(why, args...), Hint: hint})
 	}
 	paths := slices.Sorted(maps.Keys(t.byPath))
+	goFolders := map[string]bool{}
+	for _, p := range paths {
+		if strings.HasSuffix(p, ".go") {
+			goFolders[path.Dir(p)] = true
+		}
+	}
 	for i, s := range in.Services {
 		at := fmt.Sprintf("/services/%d/build/", i)
-		if dir := path.Clean(s.Build.Go); s.Build.Go != "" && !slices.ContainsFunc(paths, func(p string) bool { return path.Dir(p) == dir && strings.HasSuffix(p, ".go") }) {
+		if s.Build.Go != "" && !goFolders[path.Clean(s.Build.Go)] {
 			add(at+"go", "name the folder of a main package", "the folder %q holds no Go files", s.Build.Go)
 		}
 		if f := s.Build.Dockerfile; f != "" {

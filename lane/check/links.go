@@ -50,9 +50,11 @@ func (j *judge) links() (fail.Findings, error) {
 	}
 	var found fail.Findings
 	for _, p := range pages {
+		broken := 0
 		for _, l := range p.links {
-			if why := j.broken(pages, p.Path, l.to); why != "" {
-				found = append(found, p.at(l.offset, "E3", "mend the link, or commit what it leads to", "the link to %q is broken: %s", l.to, why))
+			if why := j.broken(pages, p.Path, l.to); why != "" && broken < maxFound {
+				broken++
+				found = append(found, p.at(l.offset, "E3", "mend the link, or commit what it leads to", "the link to %q is broken: %s", fail.Clean(l.to, maxQuoted), why))
 			}
 		}
 	}
@@ -64,6 +66,9 @@ func (j *judge) links() (fail.Findings, error) {
 	}
 	return found, nil
 }
+
+// maxQuoted is how much of a link a finding repeats.
+const maxQuoted = 100
 
 func (p *page) linksTo(target string) bool {
 	for _, l := range p.links {

@@ -53,7 +53,7 @@ func (j *judge) network(f *file, own *owner) fail.Findings {
 	if own.elsewhere == nil {
 		return found
 	}
-	for _, at := range own.elsewhere.FindAllSubmatchIndex(f.text, -1) {
+	for _, at := range own.elsewhere.FindAllSubmatchIndex(f.text, maxFound) {
 		host := string(f.text[at[2]:at[3]])
 		if host != own.in.Registry.Address && strings.ContainsAny(host, ".:") {
 			found = append(found, f.at(at[2], "B4", networkHint, "the registry %q is not the lane's, which is %q", host, own.in.Registry.Address))
@@ -108,7 +108,7 @@ var proxyVariable = regexp.MustCompile("(?i)\\b((?:https?|all|no)_proxy)[\"']?(?
 // proxies compares the variables that a file sets.
 func (f *file) proxies(in *intent.Intent) fail.Findings {
 	var found fail.Findings
-	for _, at := range proxyVariable.FindAllSubmatchIndex(f.text, -1) {
+	for _, at := range proxyVariable.FindAllSubmatchIndex(f.text, maxFound) {
 		name, value := string(f.text[at[2]:at[3]]), string(f.text[at[4]:at[5]])
 		switch {
 		case secretscan.Placeholder(value):

@@ -20,7 +20,7 @@ func (j *judge) retired(f *file, own *owner) fail.Findings {
 		if !o.known() {
 			continue
 		}
-		for _, at := range o.retired.FindAllIndex(f.text, -1) {
+		for _, at := range o.retired.FindAllIndex(f.text, maxFound) {
 			if f.isDocument() && past.Match(f.context(at[0]+1)) {
 				continue
 			}
@@ -38,7 +38,7 @@ var oldCluster = regexp.MustCompile(`(?i)\bD` + `601(:/|/|:k3s)`)
 // legacy finds what belonged to the release path before Tekton and Argo CD (rule E9).
 func (j *judge) legacy(f *file, _ *owner) fail.Findings {
 	var found fail.Findings
-	for _, at := range oldCluster.FindAllIndex(f.text, -1) {
+	for _, at := range oldCluster.FindAllIndex(f.text, maxFound) {
 		if f.isDocument() && past.Match(f.context(at[0])) {
 			continue
 		}

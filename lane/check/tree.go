@@ -7,9 +7,12 @@ import (
 	"github.com/pikasTech/agentrun/internal/git"
 )
 
-// maxFile is the most of a file that is looked at. It is far above what people
-// write and no more than one scan takes.
-const maxFile = 8 << 20
+// maxFile is the most of a file that is looked at, far above what people write.
+const maxFile = 4 << 20
+
+// maxFound is how many findings of a kind one file gives: nobody mends more by
+// hand before checking again.
+const maxFound = 100
 
 // tree is the commit's files.
 type tree struct {
