@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pikasTech/agentrun/internal/canon"
+	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/catalog"
 	"github.com/pikasTech/agentrun/lane/names"
 	"github.com/pikasTech/agentrun/lane/publish"
@@ -23,9 +24,8 @@ type release struct {
 	catalog *catalog.Catalog
 }
 
-// newRelease is a release that published all services.
-func newRelease(n names.Names, services int) *release {
-	commit := sourceCommit(0)
+// newRelease is a release that published all services at the source commit.
+func newRelease(n names.Names, services int, commit string) *release {
 	c := catalog.Empty(n, commit, canon.Digest([]byte("intent")))
 	c.RenderDigest = canon.Digest([]byte("render"))
 	for i := range services {
@@ -38,13 +38,10 @@ func newRelease(n names.Names, services int) *release {
 	return &release{names: n, catalog: c}
 }
 
-// sourceCommit is a made-up commit id; their order is that of their numbers.
-func sourceCommit(i int) string { return fmt.Sprintf("%040x", i+1) }
-
-// next publishes one service again at source commit i.
-func (r *release) next(i int) {
+// next publishes the ith service again, at the source commit.
+func (r *release) next(i int, commit string) {
 	c := r.catalog
-	c.SourceCommitID = sourceCommit(i)
+	c.SourceCommitID = commit
 	for k := range c.Services {
 		c.Services[k].Status = catalog.Reused
 	}
@@ -89,9 +86,42 @@ func (r *release) files() map[string][]byte {
 	return files
 }
 
-// fill gives the bare repository in dir a GitOps branch with a history. Only
-// the last commits hold their catalogs: what is older is never read.
-func (r *release) fill(ctx context.Context, dir string, commits int) error {
+// fill gives the bare repository in dir a GitOps branch with one release for
+// each source commit. Only the last ones hold their catalogs: what is older is
+// never read.
+func (r *release) fill(ctx context.Context, dir string, source []string) error {
+	return history(ctx, dir, r.names.GitopsRef(), len(source), func(i int) map[string][]byte {
+		if i == 0 {
+			return r.files()
+		}
+		r.next(i, source[i])
+		path, data := r.file(i % len(r.catalog.Services))
+		files := map[string][]byte{path: data}
+		if i >= len(source)-3 {
+			files[r.names.ArtifactCatalog] = r.encode()
+		}
+		return files
+	})
+}
+
+// newSource makes a source repository and gives its commits, oldest first.
+func newSource(ctx context.Context, dir string, commits int) (*git.Repo, []string, error) {
+	repo, err := git.Create(ctx, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = history(ctx, dir, "refs/heads/main", commits, func(i int) map[string][]byte {
+		return map[string][]byte{"main.go": fmt.Appendf(nil, "package main // %d\n", i)}
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := exec.CommandContext(ctx, "git", "--git-dir="+dir, "rev-list", "--reverse", "refs/heads/main").Output()
+	return repo, strings.Fields(string(out)), err
+}
+
+// history writes a branch of n commits, each putting some files.
+func history(ctx context.Context, dir, ref string, n int, files func(i int) map[string][]byte) error {
 	cmd := exec.CommandContext(ctx, "git", "--git-dir="+dir, "fast-import", "--quiet")
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -101,19 +131,8 @@ func (r *release) fill(ctx context.Context, dir string, commits int) error {
 		return err
 	}
 	w := bufio.NewWriter(in)
-	for i := range commits {
-		files := map[string][]byte{}
-		if i == 0 {
-			files = r.files()
-		} else {
-			r.next(i)
-			path, data := r.file(i % len(r.catalog.Services))
-			files[path] = data
-		}
-		if i >= commits-3 {
-			files[r.names.ArtifactCatalog] = r.encode()
-		}
-		writeCommit(w, r.names.GitopsRef(), i, files)
+	for i := range n {
+		writeCommit(w, ref, i, files(i))
 	}
 	if err := w.Flush(); err != nil {
 		return err

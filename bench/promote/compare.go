@@ -20,9 +20,6 @@ func benchNames() (names.Names, error) {
 	return names.For("shop", "v0.3", names.Cluster{Name: "k7", Host: "K7", WorktreeRoot: "/srv"}, "shop-ci")
 }
 
-// newer orders the made-up source commits.
-func newer(_ context.Context, a, b string) (bool, error) { return a <= b, nil }
-
 // compare measures the three ways to bring one commit to the remote, in turns.
 // Each has a remote of its own with the same history.
 func compare(ctx context.Context, dir string, size size, rounds int) error {
@@ -31,7 +28,11 @@ func compare(ctx context.Context, dir string, size size, rounds int) error {
 		return err
 	}
 	began := time.Now()
-	r := newRelease(n, size.services)
+	repo, commits, err := newSource(ctx, filepath.Join(dir, "source.git"), size.commits+rounds)
+	if err != nil {
+		return err
+	}
+	r := newRelease(n, size.services, commits[0])
 	var servers []*scratch.GitRemote
 	for _, name := range [...]string{"promote", "push", "clone"} {
 		server, err := scratch.StartGitRemote(ctx, filepath.Join(dir, name))
@@ -41,7 +42,7 @@ func compare(ctx context.Context, dir string, size size, rounds int) error {
 		defer server.Close()
 		servers = append(servers, server)
 	}
-	if err := r.fill(ctx, servers[0].Dir, size.commits); err != nil {
+	if err := r.fill(ctx, servers[0].Dir, commits[:size.commits]); err != nil {
 		return fmt.Errorf("filling the branch: %w", err)
 	}
 	for _, server := range servers[1:] {
@@ -60,11 +61,12 @@ func compare(ctx context.Context, dir string, size size, rounds int) error {
 
 	branch := promote.Branch{
 		Names: n, Remote: git.Remote{URL: servers[0].URL}, Cache: filepath.Join(dir, "cache"),
-		Source: promote.Source{Head: sourceCommit(1 << 30), Ancestor: newer}, Now: time.Now,
+		Source: promote.Source{Ancestor: repo.IsAncestor}, Now: time.Now,
 	}
 	var cold, warm, push, cloned []time.Duration
-	for i := range rounds {
-		r.next(size.commits + i)
+	for i := range rounds { // the newest commit each time
+		branch.Source.Head = commits[size.commits+i]
+		r.next(i, branch.Source.Head)
 		files := r.files()
 		began := time.Now()
 		out, err := branch.Apply(ctx, promote.Release{

@@ -28,11 +28,15 @@ func crowd(ctx context.Context, dir string, promoters int) error {
 		return err
 	}
 	defer server.Close()
+	repo, commits, err := newSource(ctx, filepath.Join(dir, "crowd-source.git"), promoters+1)
+	if err != nil {
+		return err
+	}
 	branch := promote.Branch{
 		Names: n, Remote: git.Remote{URL: server.URL}, Cache: filepath.Join(dir, "init"),
-		Source: promote.Source{Head: sourceCommit(1 << 30), Ancestor: newer}, Now: time.Now,
+		Source: promote.Source{Head: commits[promoters], Ancestor: repo.IsAncestor}, Now: time.Now,
 	}
-	first := newRelease(n, 10)
+	first := newRelease(n, 10, commits[0])
 	first.catalog.Services = []catalog.Service{}
 	if _, err := branch.Init(ctx, first.catalog.SourceCommitID, first.files(), false); err != nil {
 		return err
@@ -50,9 +54,7 @@ func crowd(ctx context.Context, dir string, promoters int) error {
 	for _, i := range rand.Perm(promoters) {
 		b := branch
 		b.Cache = filepath.Join(dir, fmt.Sprint("machine", i))
-		r := newRelease(n, 10)
-		r.next(i + 1)
-		r.catalog.SourceCommitID = sourceCommit(i + 1)
+		r := newRelease(n, 10, commits[i+1])
 		files := r.files()
 		all.Go(func() {
 			began := time.Now()

@@ -102,8 +102,8 @@ func TestCleanHidesCredentials(t *testing.T) {
 	for text, want := range map[string]string{
 		"fatal: 'https://u:p" + "@ss@h.example/x' is gone": "fatal: 'https://***@h.example/x' is gone",
 		"https://token@h/x and http://a:b" + "@c/d":        "https://***@h/x and http://***@c/d",
-		"a\nb\r\n\n\tc\x1b[1m":                        "a; b; c[1m",
-		"git@github.com:o/r.git":                      "git@github.com:o/r.git",
+		"a\nb\r\n\n\tc\x1b[1m":                             "a; b; c[1m",
+		"git@github.com:o/r.git":                           "git@github.com:o/r.git",
 	} {
 		if got := clean(text); got != want {
 			t.Errorf("%q is cleaned to %q, want %q", text, got, want)

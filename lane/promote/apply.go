@@ -57,30 +57,30 @@ type promotion struct {
 	Release
 	cache *cache
 
-	head     *Head // what the decision is about; nil when the remote must be asked
-	fresh    bool  // head was confirmed by the remote since the last push
-	refusals int   // pushes on this head that the remote refused
+	head     *Head  // what the decision is about; nil when the remote must be asked
+	fresh    bool   // head was confirmed by the remote since the last push
+	told     string // where the remote said that the branch is, "" when it must be asked
+	refusals int    // pushes on this head that the remote refused
 }
 
 func (p *promotion) run(ctx context.Context) (Outcome, error) {
 	p.head = p.cache.believed(ctx)
 	for round := 1; ; round++ {
 		if p.head == nil {
-			head, err := p.cache.fetch(ctx)
+			head, err := p.cache.fetch(ctx, p.told)
 			if err != nil {
 				return Outcome{}, err
 			}
-			p.head, p.fresh = head, true
+			p.head, p.fresh, p.told = head, true, ""
 		}
 		proposed, err := p.propose(ctx)
 		proposed.outcome.Rounds = round
 		if err == nil && proposed.outcome.Result == Promoted && !p.DryRun {
-			var done bool
-			if done, err = p.push(ctx, &proposed); done {
-				return proposed.outcome, nil
-			}
-			if err != nil {
+			switch done, err := p.push(ctx, &proposed); {
+			case err != nil:
 				return Outcome{}, err
+			case done:
+				return proposed.outcome, nil
 			}
 			if err := sleep(ctx, pause(round)); err != nil {
 				return Outcome{}, err

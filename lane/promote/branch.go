@@ -37,7 +37,7 @@ type Head struct {
 func (b Branch) Head(ctx context.Context) (*Head, error) {
 	var head *Head
 	err := b.withCache(ctx, func(c *cache) (err error) {
-		head, err = c.fetch(ctx)
+		head, err = c.fetch(ctx, "")
 		return err
 	})
 	if err != nil {
@@ -52,7 +52,7 @@ func (b Branch) Content(ctx context.Context) (*Head, map[string][]byte, error) {
 	var head *Head
 	content := map[string][]byte{}
 	err := b.withCache(ctx, func(c *cache) (err error) {
-		if head, err = c.fetch(ctx); err != nil {
+		if head, err = c.fetch(ctx, ""); err != nil {
 			return err
 		}
 		if err = c.readFiles(ctx, head, content); err == nil || c.renewed || ctx.Err() != nil {
@@ -61,7 +61,7 @@ func (b Branch) Content(ctx context.Context) (*Head, map[string][]byte, error) {
 		if err = c.renew(ctx); err != nil {
 			return err
 		}
-		if head, err = c.fetch(ctx); err != nil {
+		if head, err = c.fetch(ctx, ""); err != nil {
 			return err
 		}
 		return c.readFiles(ctx, head, content)

@@ -96,17 +96,20 @@ func (c *cache) believed(ctx context.Context) *Head {
 	return head
 }
 
-// fetch reads the branch as it is on the remote now.
-func (c *cache) fetch(ctx context.Context) (*Head, error) {
-	for {
-		commit, err := c.ask(ctx)
-		if err != nil {
-			return nil, err
+// fetch reads the branch as it is on the remote now. told is where the remote
+// said a moment ago that the branch is; "" asks it.
+func (c *cache) fetch(ctx context.Context, told string) (*Head, error) {
+	for ; ; told = "" {
+		if told == "" {
+			var err error
+			if told, err = c.ask(ctx); err != nil {
+				return nil, err
+			}
 		}
-		if commit == "" {
+		if told == "" {
 			return nil, c.branch.missing()
 		}
-		head, err := c.bring(ctx, commit)
+		head, err := c.bring(ctx, told)
 		if err == nil || fail.CodeOf(err) == fail.Refused || ctx.Err() != nil {
 			return head, err
 		}

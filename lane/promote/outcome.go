@@ -14,12 +14,12 @@ const (
 type Outcome struct {
 	Result   Result   `json:"result"`
 	DryRun   bool     `json:"dryRun,omitzero"` // it ended before the push: Result and Changes are what would have been
-	Branch   string   `json:"branch"`           // full ref
-	Source   string   `json:"sourceCommitId"`   // the candidate
-	Replaced string   `json:"replaced"`         // the source commit that was promoted before, "" for none
-	Previous string   `json:"previousCommit"`   // what the branch pointed at, "" for nothing
-	Commit   string   `json:"commit"`           // what it points at now
-	Rounds   int      `json:"rounds"`           // how often it was decided, from 1
+	Branch   string   `json:"branch"`          // full ref
+	Source   string   `json:"sourceCommitId"`  // the candidate
+	Replaced string   `json:"replaced"`        // the source commit that was promoted before, "" for none
+	Previous string   `json:"previousCommit"`  // what the branch pointed at, "" for nothing
+	Commit   string   `json:"commit"`          // what it points at now
+	Rounds   int      `json:"rounds"`          // how often it was decided, from 1
 	Changes  Changes  `json:"changes"`
 	Notes    []string `json:"notes"` // what a person should know
 }

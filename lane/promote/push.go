@@ -41,7 +41,7 @@ func (p *promotion) push(ctx context.Context, proposed *proposal) (done bool, er
 		out.Commit = commit
 		return true, nil
 	case git.Moved:
-		p.refusals, p.head, p.fresh = 0, nil, false
+		p.refusals, p.head, p.told = 0, nil, pushed.Now
 		return false, nil
 	case git.Deleted:
 		return false, p.missing()
@@ -61,7 +61,7 @@ func (p *promotion) again(ctx context.Context, failure error) error {
 	if p.cache.renewed || ctx.Err() != nil {
 		return failure
 	}
-	p.head, p.fresh = nil, false
+	p.head = nil
 	return p.cache.renew(ctx)
 }
 
@@ -79,7 +79,7 @@ func (p *promotion) confirm(ctx context.Context) (moved bool, err error) {
 		return false, p.missing()
 	}
 	if p.fresh = now == p.head.Commit; !p.fresh {
-		p.head = nil
+		p.head, p.told = nil, now
 	}
 	return !p.fresh, nil
 }
