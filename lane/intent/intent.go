@@ -55,7 +55,7 @@ type Source struct {
 
 // Registry is the lane's image registry (rule B4).
 type Registry struct {
-	Address  string `json:"address"`            // host:port, as tasks and nodes reach it
+	Address  string `json:"address"`           // host:port, as tasks and nodes reach it
 	Insecure bool   `json:"insecure,omitzero"` // plain HTTP
 }
 
@@ -226,7 +226,7 @@ type Flow struct {
 	Service string   `json:"service,omitempty"` // id of a service of this lane; its declared ports unless Ports narrows them
 	CIDR    string   `json:"cidr,omitempty"`
 	Except  []string `json:"except,omitempty"` // CIDRs inside CIDR
-	DNS     bool     `json:"dns,omitzero"`    // egress only: the cluster's resolvers
+	DNS     bool     `json:"dns,omitzero"`     // egress only: the cluster's resolvers
 	Ports   []int    `json:"ports,omitempty"`
 }
 
