@@ -63,7 +63,7 @@ func release(t testing.TB) (names.Names, *catalog.Catalog) {
 	return n, c
 }
 
-func TestF4_RecordsWhereEachImageComesFrom(t *testing.T) {
+func TestB6_F4_RecordsWhereEachImageComesFrom(t *testing.T) {
 	n, first := release(t)
 	api := plan.Service{ID: "api", Decision: plan.Build, Identity: digest3}
 	web := plan.Service{ID: "web", Decision: plan.Reuse, Identity: digest2}
