@@ -15,9 +15,12 @@ package secretscan
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/zricethezav/gitleaks/v8/config"
 
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fields"
@@ -30,9 +33,8 @@ const MaxBytes = 8 << 20
 // by line.
 const maxHits = 100
 
-// Version changes whenever the same bytes may give other hits: it is part of the
-// key under which a caller may keep results.
-const Version = "gitleaks v8.30.1, lane 1"
+// revision counts the changes of what this package itself finds.
+const revision = 1
 
 // Hit is one place that looks like a credential.
 type Hit struct {
@@ -55,6 +57,12 @@ func New() (*Scanner, error) {
 		return nil, err
 	}
 	return &Scanner{rules: rs}, nil
+}
+
+// Version changes whenever the same bytes may give other hits: it is part of the
+// key under which a caller may keep results.
+func (s *Scanner) Version() string {
+	return fmt.Sprintf("%d %s", revision, canon.Digest([]byte(config.DefaultConfig)))
 }
 
 // Default is the scanner that callers of one process share; it is made at the

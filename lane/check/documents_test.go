@@ -33,11 +33,13 @@ func TestB4_RefusesNetworkFactsByHand(t *testing.T) {
 		{"another proxy in a pod", one("pod.yaml", "env:\n- name: http_proxy\n  value: \"http://10.0.0.1:3128\"\n"), "pod.yaml", "not the lane's proxy"},
 		{"a shorter list", one("run", "#!/bin/sh\nNO_PROXY=hyueapi.com run\n"), "run", "not the lane's list"},
 		{"another registry", one("docs/x.md", "Pull `registry.example.com/harbor/harbor-api` first.\n"), "docs/x.md", "not the lane's"},
+		{"another registry in a URL", one("docs/x.md", "See <https://registry.example.com:5000/harbor/harbor-api>.\n"), "docs/x.md", "not the lane's"},
 		{"a Pipeline", one("deploy/pipeline.yaml", "apiVersion: tekton.dev/v1\nkind: Pipeline\nmetadata:\n  name: harbor-v02-ci-image-publish\n"), "deploy/pipeline.yaml", "copy by hand"},
 		{"a Task in its namespace", one("task.yaml", "apiVersion: tekton.dev/v1\nkind: Task\nmetadata:\n  name: x\n  namespace: harbor-ci\n"), "task.yaml", "copy by hand"},
 		{"a trigger", one("trigger.json", `{"apiVersion":"triggers.tekton.dev/v1beta1","kind":"TriggerTemplate","spec":{"x":{"serviceAccountName":"harbor-v02-tekton-runner"}}}`), "trigger.json", "copy by hand"},
 	})
 	accepts(t, map[string]map[string]string{
+		"a folder":           one("docs/x.md", "In `x/github.com/harbor/harbor-api`, `src/harbor/harbor-api`.\n"),
 		"another's Pipeline": one("p.yaml", "apiVersion: tekton.dev/v1\nkind: Pipeline\nmetadata:\n  name: shop-v02-ci-image-publish\n"),
 		"the same proxy":     one("x.sh", "HTTP_PROXY=http://127.0.0.1:10808/ run\n"),
 		"a variable":         one("x.sh", "HTTP_PROXY=\"$PROXY\" run\nunset HTTP_PROXY\n"),

@@ -21,11 +21,13 @@ type file struct {
 	git.Entry
 	data   []byte
 	text   []byte // in UTF-8; nil for what is no text
+	lower  []byte // text with its letters in lower case
 	fields []fields.Field
 }
 
 func newFile(e git.Entry, data []byte) *file {
 	f := &file{Entry: e, data: data, text: asText(data)}
+	f.lower = lowered(f.text)
 	for field := range fields.In(f.text) {
 		f.fields = append(f.fields, field)
 	}

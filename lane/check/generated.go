@@ -157,11 +157,10 @@ func (g *generatedText) images() {
 	if own.image == nil {
 		return
 	}
-	for _, at := range own.tagged.FindAllSubmatchIndex(g.text, -1) {
-		if invented(string(g.text[at[6]:at[7]])) {
-			continue
+	for _, at := range own.tagged.in(g.text) {
+		if tag := string(g.text[at[4]:at[5]]); !invented(tag) {
+			g.add(at[0], "C2", "the tag of an image that this project publishes")
 		}
-		g.add(at[0], "C2", "the tag of an image that this project publishes")
 	}
 	for _, at := range digest.FindAllIndex(g.text, -1) {
 		if invented(string(g.text[at[0]:at[1]])) {
@@ -173,8 +172,8 @@ func (g *generatedText) images() {
 			line = line[:nl]
 		}
 		line = comment.ReplaceAll(line[:min(len(line), at[1]-from+maxLine)][max(0, at[0]-from-maxLine):], nil)
-		named := own.image.Match(line) || own.id.Match(line) || slices.ContainsFunc(g.near(g.fieldAt(at[0])-1, 12), func(f fields.Field) bool {
-			return slices.Contains(imageKeys, f.Key) && (own.image.MatchString(f.Value) || slices.Contains(own.ids, f.Value))
+		named := len(own.image.in(line)) > 0 || own.id.Match(line) || slices.ContainsFunc(g.near(g.fieldAt(at[0])-1, 12), func(f fields.Field) bool {
+			return slices.Contains(imageKeys, f.Key) && (len(own.image.in([]byte(f.Value))) > 0 || slices.Contains(own.ids, f.Value))
 		})
 		if named {
 			g.add(at[0], "C2", "the digest of an image that this project publishes")

@@ -32,15 +32,16 @@ type owner struct {
 	names names.Names    // of its lane; empty likewise
 	ids   []string       // of its services
 
-	retired   *regexp.Regexp // names of its retired environments
+	retired   *words         // names of its retired environments, in lower case
 	namespace *regexp.Regexp // of any of its lanes, as is all that follows
 	pipeline  *regexp.Regexp // names of Tekton objects
 	argo      *regexp.Regexp // names of Argo CD objects
 	run       *regexp.Regexp // ids of PipelineRuns
 	message   *regexp.Regexp // first lines of GitOps commits
 
-	id, image, tagged *regexp.Regexp // its services and their images; nil without services
-	elsewhere         *regexp.Regexp // its images, with the registry
+	id     *regexp.Regexp // its services; nil without any, as are the following
+	image  *words         // their images' repositories
+	tagged *words         // their images by tag
 }
 
 // readIntents reads every deploy/deploy.json. Only the top's is judged; what
@@ -123,7 +124,7 @@ func newOwner(in *intent.Intent, data []byte) *owner {
 	o.names = n
 	project := regexp.QuoteMeta(n.Project)
 	version := project + `-v[0-9]+(-[0-9]+)?`
-	o.retired = regexp.MustCompile(`(?i)(^|[^a-z0-9])` + strings.ReplaceAll(project, "-", "[-_]") + `[-_](dev|prod)([^a-z0-9]|$)`)
+	o.retired = newWords(strings.ReplaceAll(project, "-", "[-_]")+`[-_](dev|prod)([^a-z0-9]|$)`, "")
 	o.namespace = regexp.MustCompile(`^` + version + `$`)
 	o.pipeline = regexp.MustCompile(`^` + version + `-(ci-|tekton-runner$)`)
 	o.argo = regexp.MustCompile(`^(` + version + `|` + project + `-` + n.Cluster + `-v[0-9]+(-[0-9]+)?)$`)
@@ -136,9 +137,8 @@ func newOwner(in *intent.Intent, data []byte) *owner {
 		}
 		ids := `(` + strings.Join(quoted, "|") + `)`
 		o.id = regexp.MustCompile(`(^|[^A-Za-z0-9._/-])` + ids + `([^A-Za-z0-9._/-]|$)`)
-		o.image = regexp.MustCompile(`(^|[^A-Za-z0-9._-])` + project + `/` + ids + `([^A-Za-z0-9._/-]|$)`)
-		o.tagged = regexp.MustCompile(`(^|[^A-Za-z0-9._-])` + project + `/` + ids + `:([0-9a-f]{40})([^0-9a-f]|$)`)
-		o.elsewhere = regexp.MustCompile(`([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]+)?)/` + project + `/` + ids + `([^A-Za-z0-9._/-]|$)`)
+		o.image = newWords(project+`/`+ids+`([^A-Za-z0-9._/-]|$)`, "._-")
+		o.tagged = newWords(project+`/`+ids+`:([0-9a-f]{40})([^0-9a-f]|$)`, "._-")
 	}
 	return o
 }

@@ -50,16 +50,32 @@ func (j *judge) network(f *file, own *owner) fail.Findings {
 	if f.isConfiguration() {
 		found = append(found, f.proxies(own.in)...)
 	}
-	if own.elsewhere == nil {
+	if own.image == nil {
 		return found
 	}
-	for _, at := range own.elsewhere.FindAllSubmatchIndex(f.text, maxFound) {
-		host := string(f.text[at[2]:at[3]])
+	for _, at := range own.image.in(f.text) {
+		host := hostBefore(f.text[:at[0]])
 		if host != own.in.Registry.Address && strings.ContainsAny(host, ".:") {
-			found = append(found, f.at(at[2], "B4", networkHint, "the registry %q is not the lane's, which is %q", host, own.in.Registry.Address))
+			found = append(found, f.at(at[0]-1-len(host), "B4", networkHint, "the registry %q is not the lane's, which is %q", host, own.in.Registry.Address))
 		}
 	}
 	return found
+}
+
+// hostBefore is the host, with its port, that text ends in before a slash, or "".
+func hostBefore(text []byte) string {
+	text, ok := bytes.CutSuffix(text, []byte("/"))
+	if !ok {
+		return ""
+	}
+	from := len(text)
+	for from > max(0, len(text)-256) && (isAlphanumeric(text[from-1]) || strings.IndexByte(".-:", text[from-1]) >= 0) {
+		from--
+	}
+	if bytes.HasSuffix(text[:from], []byte("/")) && !bytes.HasSuffix(text[:from], []byte("//")) {
+		return "" // a folder
+	}
+	return string(text[from:])
 }
 
 // table compares the table in a document.

@@ -38,7 +38,7 @@ func (j *judge) paths() fail.Findings {
 		if strings.EqualFold(path.Base(e.Path), "ci.json") {
 			add("E9", e.Path, "remove it: a release is a Tekton PipelineRun", "a configuration for a runner of one's own")
 		}
-		if oldCluster.MatchString(e.Path) {
+		if len(oldCluster.in(lowered([]byte(e.Path)))) > 0 {
 			add("E9", e.Path, "remove it", "a path of the old release way")
 		}
 	}

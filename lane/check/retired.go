@@ -20,11 +20,11 @@ func (j *judge) retired(f *file, own *owner) fail.Findings {
 		if !o.known() {
 			continue
 		}
-		for _, at := range o.retired.FindAllIndex(f.text, maxFound) {
-			if f.isDocument() && past.Match(f.context(at[0]+1)) {
+		for _, at := range o.retired.in(f.lower) {
+			if f.isDocument() && past.Match(f.context(at[0])) {
 				continue
 			}
-			found = append(found, f.at(skipSeparator(f.text, at[0]), "A5",
+			found = append(found, f.at(at[0], "A5",
 				"name a version lane; a document may name the old environments only where it calls them retired", "a retired environment is named as if it were current"))
 		}
 	}
@@ -33,12 +33,12 @@ func (j *judge) retired(f *file, own *owner) fail.Findings {
 
 // oldCluster is how a path of the machine before this cluster begins. The name
 // by itself may stand in a sentence.
-var oldCluster = regexp.MustCompile(`(?i)\bD` + `601(:/|/|:k3s)`)
+var oldCluster = newWords(`d`+`601(:/|/|:k3s)`, "")
 
 // legacy finds what belonged to the release path before Tekton and Argo CD (rule E9).
 func (j *judge) legacy(f *file, _ *owner) fail.Findings {
 	var found fail.Findings
-	for _, at := range oldCluster.FindAllIndex(f.text, maxFound) {
+	for _, at := range oldCluster.in(f.lower) {
 		if f.isDocument() && past.Match(f.context(at[0])) {
 			continue
 		}
@@ -52,14 +52,6 @@ func distinct(a, b *owner) []*owner {
 		return []*owner{a}
 	}
 	return []*owner{a, b}
-}
-
-// skipSeparator steps over the character that a pattern matched before a name.
-func skipSeparator(text []byte, at int) int {
-	if at < len(text) && !bytes.ContainsRune([]byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"), rune(text[at])) {
-		return at + 1
-	}
-	return at
 }
 
 func (f *file) isDocument() bool {

@@ -55,7 +55,7 @@ func (s scanner) hits(f *file, content []byte) []secretscan.Hit {
 	if s.cache == "" {
 		return s.rules.Scan(f.Path, content)
 	}
-	sum := sha256.Sum256([]byte(secretscan.Version + "\n" + f.OID + "\n" + path.Base(f.Path)))
+	sum := sha256.Sum256([]byte(s.rules.Version() + "\n" + f.OID + "\n" + path.Base(f.Path)))
 	name := filepath.Join(s.cache, hex.EncodeToString(sum[:]))
 	var hits []secretscan.Hit
 	if data, err := os.ReadFile(name); err == nil && json.Unmarshal(data, &hits) == nil {
