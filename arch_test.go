@@ -34,6 +34,8 @@ var allowed = []rule{
 	{"internal/secretscan/fake", "credentials for tests, made when they run", nil},
 	{"internal/scratch", "real servers that live as long as one call", []string{"internal/fail", "internal/child"}},
 
+	{"internal/testkit", "script commands that tests share", nil},
+
 	{"lane/names", "the root of the pipeline: it needs only errors", []string{"internal/fail"}},
 	{"lane/intent", "what should run, under the lane's names", []string{"lane/names", "internal/canon", "internal/fail", "internal/fields", "internal/secretscan"}},
 	{"lane/check", "judges a source tree, so it reads git and the intent", []string{"lane/names", "lane/intent", "internal/canon", "internal/fail", "internal/fields", "internal/git", "internal/secretscan"}},

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/child"
 	"github.com/pikasTech/agentrun/internal/scratch"
+	"github.com/pikasTech/agentrun/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
@@ -34,7 +34,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit":      cmdExit,
+			"exit":      testkit.Exit,
 			"get":       cmdGet,
 			"postgres":  cmdPostgres,
 			"serving":   cmdServing,
@@ -45,23 +45,6 @@ func TestScript(t *testing.T) {
 
 // test is the key of the script's testscript.T.
 type test struct{}
-
-// cmdExit (exit CODE PROGRAM ARG...) runs a program and wants that exit code.
-func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exit CODE PROGRAM ARG...")
-	}
-	err := ts.Exec(args[1], args[2:]...)
-	got := "0"
-	if e, ok := err.(*exec.ExitError); ok {
-		got = fmt.Sprint(e.ExitCode())
-	} else if err != nil {
-		ts.Fatalf("running %s: %v", args[1], err)
-	}
-	if got != args[0] {
-		ts.Fatalf("exit code %s, want %s", got, args[0])
-	}
-}
 
 // cmdPostgres (postgres) starts a Postgres; $DATABASE_URL is how to reach it and
 // $PASSWORD its password.

@@ -3,11 +3,12 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pikasTech/agentrun/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
@@ -20,28 +21,11 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit":   cmdExit,
+			"exit":   testkit.Exit,
 			"expand": cmdExpand,
 			"mode":   cmdMode,
 		},
 	})
-}
-
-// cmdExit (exit CODE PROGRAM ARG...) runs a program and wants that exit code.
-func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exit CODE PROGRAM ARG...")
-	}
-	err := ts.Exec(args[1], args[2:]...)
-	got := "0"
-	if e, ok := err.(*exec.ExitError); ok {
-		got = fmt.Sprint(e.ExitCode())
-	} else if err != nil {
-		ts.Fatalf("running %s: %v", args[1], err)
-	}
-	if got != args[0] {
-		ts.Fatalf("exit code %s, want %s", got, args[0])
-	}
 }
 
 // cmdMode (mode BITS FILE...) wants the files to have these permission bits.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/pikasTech/agentrun/internal/scratch"
+	"github.com/pikasTech/agentrun/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
@@ -65,7 +65,7 @@ func TestScript(t *testing.T) {
 			"commit":   cmdCommit,
 			"registry": cmdRegistry,
 			"remote":   cmdRemote,
-			"exit":     cmdExit,
+			"exit":     testkit.Exit,
 			"hang":     cmdHang,
 			"asked":    cmdAsked,
 			"replace":  cmdReplace,
@@ -125,23 +125,6 @@ func cmdRemote(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(g.Close)
 	ts.Setenv("REMOTE", g.URL)
 	ts.Setenv("REMOTE_DIR", g.Dir)
-}
-
-// cmdExit (exit CODE PROGRAM ARG...) runs a program and wants that exit code.
-func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exit CODE PROGRAM ARG...")
-	}
-	err := ts.Exec(args[1], args[2:]...)
-	got := "0"
-	if e, ok := err.(*exec.ExitError); ok {
-		got = fmt.Sprint(e.ExitCode())
-	} else if err != nil {
-		ts.Fatalf("running %s: %v", args[1], err)
-	}
-	if got != args[0] {
-		ts.Fatalf("exit code %s, want %s", got, args[0])
-	}
 }
 
 // cmdReplace (replace FILE OLD NEW) replaces the one place where OLD stands.
