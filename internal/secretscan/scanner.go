@@ -46,7 +46,8 @@ type Hit struct {
 
 // Scanner holds the rules. It is safe for concurrent use.
 type Scanner struct {
-	rules *rules
+	rules   *rules
+	version string
 }
 
 // New reads the rules, which takes some milliseconds; each is compiled when a
@@ -56,14 +57,12 @@ func New() (*Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Scanner{rules: rs}, nil
+	return &Scanner{rules: rs, version: fmt.Sprintf("%d %s", revision, canon.Digest([]byte(config.DefaultConfig)))}, nil
 }
 
 // Version changes whenever the same bytes may give other hits: it is part of the
 // key under which a caller may keep results.
-func (s *Scanner) Version() string {
-	return fmt.Sprintf("%d %s", revision, canon.Digest([]byte(config.DefaultConfig)))
-}
+func (s *Scanner) Version() string { return s.version }
 
 // Default is the scanner that callers of one process share; it is made at the
 // first call and never changes. The rules are part of the program, so that they

@@ -206,6 +206,18 @@ func TestB4_RefusesRegistryAddress(t *testing.T) {
 	})
 }
 
+// All that a lane has is in its one namespace: no object can name another.
+func TestG4_RefusesOtherNamespaces(t *testing.T) {
+	refuses(t, "A1", []edit{
+		{"of a Secret", `"name": "shop-v03-postgres", "keys"`, `"namespace": "x", "name": "shop-v03-postgres", "keys"`, "/secretRefs/0/namespace", "unknown field"},
+		{"of an account", `{ "name": "mailer" }`, `{ "name": "mailer", "namespace": "x" }`, "/serviceAccounts/1/namespace", "unknown field"},
+		{"of a ConfigMap", `"name": "settings", "data"`, `"namespace": "x", "name": "settings", "data"`, "/configMaps/0/namespace", "unknown field"},
+		{"of a claim", `"size": "10Gi"`, `"namespace": "x", "size": "10Gi"`, "/persistentVolumeClaims/0/namespace", "unknown field"},
+		{"of a service", `"replicas": 2`, `"namespace": "x"`, "/services/0/namespace", "unknown field"},
+		{"of a flow", `{ "service": "web", "ports": [8080] }`, `{ "service": "web", "namespace": "x" }`, "/services/0/network/ingress/0/namespace", "unknown field"},
+	})
+}
+
 func TestG5_RefusesUndeclaredSecrets(t *testing.T) {
 	refuses(t, "G5", []edit{
 		{"a Secret", `"name": "shop-v03-postgres", "key": "DATABASE_URL"`, `"name": "shop-v03-redis", "key": "DATABASE_URL"`, "/services/0/env/1/secretRef/name", `the Secret "shop-v03-redis" is not declared`},
