@@ -148,8 +148,8 @@ func TestMemoChangesNoAnswer(t *testing.T) {
 	}
 }
 
-// TestE4_PlanReadsTheCommitOnly: nothing outside the commit has a say.
-func TestE4_PlanReadsTheCommitOnly(t *testing.T) {
+// TestE2_E4_PlanReadsTheCommitOnly: nothing outside the commit has a say.
+func TestE2_E4_PlanReadsTheCommitOnly(t *testing.T) {
 	s := newShop(t)
 	want := s.plan(nil)
 	for name, value := range map[string]string{
