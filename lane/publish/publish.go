@@ -25,8 +25,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -224,31 +222,4 @@ func each(n int, jobs []*job, do func(*job) error) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// Save writes the canonical bytes to file, at once and whole or not at all.
-func (p *Published) Save(file string) error {
-	data, err := p.Encode()
-	if err != nil {
-		return err
-	}
-	if err := writeWhole(file, data); err != nil {
-		return fail.Fail(file, "name a file in a folder that can be written", "writing what was published: %w", err)
-	}
-	return nil
-}
-
-// writeWhole puts data at file by renaming, so that nobody ever reads a part.
-func writeWhole(file string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), file)
 }

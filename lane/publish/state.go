@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/renameio/v2"
+
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/registry"
@@ -86,7 +88,8 @@ func (s *state) folder(service string) (string, error) {
 // note remembers which digest an identity was built to. It is only a hint where
 // to look: what counts is what the registry proves.
 func (s *state) note(identity string, ref registry.Ref, digest string) error {
-	return writeWhole(s.noteFile(identity), []byte(ref.At(digest)+"\n"))
+	file := s.noteFile(identity)
+	return renameio.WriteFile(file, []byte(ref.At(digest)+"\n"), 0o644, renameio.WithTempDir(filepath.Dir(file)))
 }
 
 // noted is the digest that was remembered for this repository, or "".
