@@ -23,6 +23,6 @@
 //     URLs before it appears in an error.
 //   - The result of a push is judged by the refs of the remote, never by git's
 //     English.
-//   - No call changes a user's clone: what writes (Create, WriteCommit, Fetch,
-//     SetRef) is for repositories that the caller owns.
+//   - No call changes a user's clone: what writes (Create, WriteCommit, Fetch)
+//     is for repositories that the caller owns.
 package git

@@ -81,6 +81,9 @@ func create(t testing.TB) *git.Repo {
 // serve starts a git remote over HTTP and pushes dir's HEAD there as main.
 func serve(t testing.TB, dir string) (*scratch.GitRemote, git.Remote) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a git server: not in -short")
+	}
 	server, err := scratch.StartGitRemote(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)

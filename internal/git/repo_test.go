@@ -108,11 +108,8 @@ func TestHooksDoNotRun(t *testing.T) {
 	if err := os.Chmod(filepath.Join(repo.GitDir, "hooks/reference-transaction"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	id, err := repo.WriteCommit(t.Context(), git.NewCommit{Message: "m", By: by})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := repo.SetRef(t.Context(), "refs/lane/x", id); err != nil {
+	_, remote := serve(t, clone(t, "one"))
+	if _, err := repo.Fetch(t.Context(), remote, mainRef, "refs/lane/x"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(marker); err == nil {

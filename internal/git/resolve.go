@@ -94,15 +94,6 @@ func (r *Repo) Ref(ctx context.Context, ref string) (string, error) {
 	return id, nil
 }
 
-// SetRef points the full ref at commit, whatever it pointed at before.
-func (r *Repo) SetRef(ctx context.Context, ref, commit string) error {
-	if err := checkRef(ref); err != nil {
-		return err
-	}
-	_, err := r.run(ctx, "update-ref", "--no-deref", ref, commit)
-	return err
-}
-
 func (r *Repo) isBranchAndTag(ctx context.Context, rev string) (bool, error) {
 	if rev == "HEAD" || canon.IsCommit(rev) || strings.HasPrefix(rev, "refs/") || strings.ContainsAny(rev, "^~:@{}*?[\\ ") {
 		return false, nil

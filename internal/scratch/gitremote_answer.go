@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/textproto"
 	"strconv"
@@ -68,9 +69,7 @@ func (a *cgiAnswer) begin(head []byte) error {
 		}
 		header.Del("Status")
 	}
-	for name, values := range header {
-		a.w.Header()[name] = values
-	}
+	maps.Copy(a.w.Header(), header)
 	a.begun = true
 	a.w.WriteHeader(status)
 	return nil

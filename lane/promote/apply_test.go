@@ -343,10 +343,7 @@ func TestRefusesContentOfAnotherKind(t *testing.T) {
 
 func TestF7_WritesTheGitopsBranchAlone(t *testing.T) {
 	w := newWorld(t, 2)
-	repo := &git.Repo{GitDir: w.server.Dir}
-	if err := repo.SetRef(t.Context(), w.branch.Names.SourceRef(), w.head(t)); err != nil {
-		t.Fatal(err)
-	}
+	w.git(t, "update-ref", w.branch.Names.SourceRef(), w.head(t))
 	gitops, refs := w.head(t), w.git(t, "for-each-ref")
 	apply(t, w.branch, w.release(w.commits[1], "api"), promote.Promoted)
 	if want := strings.Replace(refs, gitops+" commit\t"+w.branch.Names.GitopsRef(), w.head(t)+" commit\t"+w.branch.Names.GitopsRef(), 1); w.git(t, "for-each-ref") != want {

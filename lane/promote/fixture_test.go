@@ -55,6 +55,9 @@ func newWorld(t testing.TB, n int) *world {
 
 func emptyWorld(t testing.TB, n int) *world {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a git server: not in -short")
+	}
 	server, err := scratch.StartGitRemote(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -218,9 +221,7 @@ func (w *world) hand(t testing.TB, put map[string][]byte, remove ...string) stri
 	t.Helper()
 	repo := &git.Repo{GitDir: w.server.Dir}
 	id := writeCommit(t, repo, git.NewCommit{Parent: w.head(t), Put: put, Delete: remove, Message: "by hand"})
-	if err := repo.SetRef(t.Context(), w.branch.Names.GitopsRef(), id); err != nil {
-		t.Fatal(err)
-	}
+	w.git(t, "update-ref", w.branch.Names.GitopsRef(), id)
 	return id
 }
 

@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pikasTech/agentrun/internal/fail"
-	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/catalog"
 	"github.com/pikasTech/agentrun/lane/promote"
 )
@@ -96,10 +95,7 @@ func TestC5_InitAtTheSameTime(t *testing.T) {
 
 func TestA1_RefusesATagOfTheBranchName(t *testing.T) {
 	w := newWorld(t, 1)
-	repo := &git.Repo{GitDir: w.server.Dir}
-	if err := repo.SetRef(t.Context(), "refs/tags/v0.3-gitops", w.head(t)); err != nil {
-		t.Fatal(err)
-	}
+	w.git(t, "update-ref", "refs/tags/v0.3-gitops", w.head(t))
 	_, err := w.branch.Head(t.Context())
 	wantFail(t, err, fail.Refused, "A1", "a tag has the name")
 }
