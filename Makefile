@@ -40,7 +40,8 @@ bin/lane: FORCE
 
 $(BUILDKIT) &: tools/buildkit/go.mod tools/buildkit/go.sum
 	@echo "building BuildKit from its module (a few minutes the first time)"
-	@go -C tools/buildkit build -trimpath -ldflags="-s -w" -tags "osusergo netgo static_build" -o $(CURDIR)/bin/ \
+	@go -C tools/buildkit build -trimpath -ldflags="-s -w -X github.com/moby/buildkit/version.Version=v0.34.2" \
+		-tags "osusergo netgo static_build" -o $(CURDIR)/bin/ \
 		github.com/moby/buildkit/cmd/buildkitd github.com/moby/buildkit/cmd/buildctl
 	@touch $(BUILDKIT)
 
