@@ -174,6 +174,24 @@ func TestC2_CatalogUnderAnotherName(t *testing.T) {
 	})
 }
 
+// A refused intent, or one that is no JSON, hides nothing.
+func TestC2_IntentIsBroken(t *testing.T) {
+	c := newCommits(t)
+	for name, broken := range map[string]string{
+		"refused": strings.Replace(harbor, `"enabled": true,`, `"enabled": 1,`, 1),
+		"cut off": strings.TrimRight(harbor, "}]\n "),
+	} {
+		found := c.check(t, c.write(t, map[string]string{"deploy/deploy.json": broken, "state.json": string(harborCatalog(t)), "run.sh": "run -n harbor-dev\n"}))
+		rules := map[string]bool{}
+		for _, f := range found {
+			rules[f.Rule+" "+f.File] = true
+		}
+		if !rules["C2 state.json"] || !rules["A5 run.sh"] || !rules["D2 deploy/deploy.json"] {
+			t.Errorf("%s: findings:\n%v", name, found)
+		}
+	}
+}
+
 func TestC2_Paths(t *testing.T) {
 	refuses(t, "C2", []broken{
 		{"a catalog", one("deploy/artifact-catalog.v02.json", "{}"), "deploy/artifact-catalog.v02.json", "artifact catalog"},

@@ -1,11 +1,9 @@
 package check
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,7 +13,6 @@ import (
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/intent"
-	"github.com/pikasTech/agentrun/lane/names"
 )
 
 // intents are the tree's projects: the one at the top, and those in folders with
@@ -24,24 +21,6 @@ type intents struct {
 	top      *owner
 	byFolder map[string]*owner
 	findings fail.Findings // of the top's document
-}
-
-// owner is a project whose files are looked at, as far as its intent says.
-type owner struct {
-	in    *intent.Intent // nil when it is missing or refused
-	names names.Names    // of its lane; empty likewise
-	ids   []string       // of its services
-
-	retired   *words         // names of its retired environments, in lower case
-	namespace *regexp.Regexp // of any of its lanes, as is all that follows
-	pipeline  *regexp.Regexp // names of Tekton objects
-	argo      *regexp.Regexp // names of Argo CD objects
-	run       *regexp.Regexp // ids of PipelineRuns
-	message   *regexp.Regexp // first lines of GitOps commits
-
-	id     *regexp.Regexp // its services; nil without any, as are the following
-	image  *words         // their images' repositories
-	tagged *words         // their images by tag
 }
 
 // readIntents reads every deploy/deploy.json. Only the top's is judged; what
@@ -97,54 +76,6 @@ func folderOf(p string) (string, bool) {
 	}
 	return strings.CutSuffix(p, "/"+intent.Path)
 }
-
-// newOwner takes from a refused document the project and the ids, so that what
-// is theirs is still found.
-func newOwner(in *intent.Intent, data []byte) *owner {
-	o := &owner{in: in}
-	var rough struct {
-		Project, Lane string
-		Cluster       struct{ Name, Host, WorktreeRoot string }
-		CI            struct{ Namespace string }
-		Services      []struct{ ID string }
-	}
-	if json.Unmarshal(data, &rough) != nil {
-		return o
-	}
-	for _, s := range rough.Services {
-		if s.ID != "" {
-			o.ids = append(o.ids, s.ID)
-		}
-	}
-	c := names.Cluster{Name: rough.Cluster.Name, Host: rough.Cluster.Host, WorktreeRoot: rough.Cluster.WorktreeRoot}
-	n, err := names.For(rough.Project, rough.Lane, c, rough.CI.Namespace)
-	if err != nil {
-		return o
-	}
-	o.names = n
-	project := regexp.QuoteMeta(n.Project)
-	version := project + `-v[0-9]+(-[0-9]+)?`
-	o.retired = newWords(strings.ReplaceAll(project, "-", "[-_]")+`[-_](dev|prod)([^a-z0-9]|$)`, "")
-	o.namespace = regexp.MustCompile(`^` + version + `$`)
-	o.pipeline = regexp.MustCompile(`^` + version + `-(ci-|tekton-runner$)`)
-	o.argo = regexp.MustCompile(`^(` + version + `|` + project + `-` + n.Cluster + `-v[0-9]+(-[0-9]+)?)$`)
-	o.run = regexp.MustCompile(`\b` + version + `-ci-[0-9a-f]{12}-[0-9]+`)
-	o.message = regexp.MustCompile(`(init|promote) ` + project + ` v[0-9]+\.[0-9]+`)
-	if len(o.ids) > 0 {
-		quoted := make([]string, len(o.ids))
-		for i, id := range o.ids {
-			quoted[i] = regexp.QuoteMeta(id)
-		}
-		ids := `(` + strings.Join(quoted, "|") + `)`
-		o.id = regexp.MustCompile(`(^|[^A-Za-z0-9._/-])` + ids + `([^A-Za-z0-9._/-]|$)`)
-		o.image = newWords(project+`/`+ids+`([^A-Za-z0-9._/-]|$)`, "._-")
-		o.tagged = newWords(project+`/`+ids+`:([0-9a-f]{40})([^0-9a-f]|$)`, "._-")
-	}
-	return o
-}
-
-// known reports whether the project is known by name.
-func (o *owner) known() bool { return o.names.Project != "" }
 
 // of is the project that a file belongs to.
 func (all *intents) of(file string) *owner {
