@@ -52,7 +52,7 @@ func (h *history) inputs(ctx context.Context, id, commit string) (in []canon.Inp
 		if len(h.commits) == maxCommits {
 			return nil, "lane plan --explain " + id + " says why", nil
 		}
-		p = h.open(ctx, commit)
+		p = h.open(commit)
 		h.commits[commit] = p
 	}
 	if ctx.Err() != nil {
@@ -76,8 +76,8 @@ func (h *history) inputs(ctx context.Context, id, commit string) (in []canon.Inp
 	return slices.Collect(d.inputs()), "", nil
 }
 
-func (h *history) open(ctx context.Context, commit string) *past {
-	s, err := h.snapshot.at(ctx, commit)
+func (h *history) open(commit string) *past {
+	s, err := h.snapshot.at(commit)
 	if err != nil {
 		return &past{why: "that commit is not in this clone"}
 	}

@@ -46,15 +46,15 @@ func (l *Loader) Snapshot(ctx context.Context, commit string) (*Snapshot, error)
 	if err != nil {
 		return nil, err
 	}
-	s, err := l.snapshot(ctx, commit, blobs, new(golang.Tool), memo.Open(l.Cache))
+	s, err := l.snapshot(commit, blobs, new(golang.Tool), memo.Open(l.Cache))
 	if err != nil {
 		return nil, errors.Join(err, blobs.Close())
 	}
 	return s, nil
 }
 
-func (l *Loader) snapshot(ctx context.Context, commit string, blobs *git.Blobs, tool *golang.Tool, kept *memo.Memo) (*Snapshot, error) {
-	t, err := tree.Open(ctx, l.Repo, commit, blobs)
+func (l *Loader) snapshot(commit string, blobs *git.Blobs, tool *golang.Tool, kept *memo.Memo) (*Snapshot, error) {
+	t, err := tree.Open(commit, blobs)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +67,8 @@ func (l *Loader) snapshot(ctx context.Context, commit string, blobs *git.Blobs, 
 
 // at is the snapshot of another commit. It shares what s has open and is not
 // closed by itself.
-func (s *Snapshot) at(ctx context.Context, commit string) (*Snapshot, error) {
-	return s.loader.snapshot(ctx, commit, s.blobs, s.golang.Tool, s.golang.Memo)
+func (s *Snapshot) at(commit string) (*Snapshot, error) {
+	return s.loader.snapshot(commit, s.blobs, s.golang.Tool, s.golang.Memo)
 }
 
 // Close keeps what was learnt and ends the reader.

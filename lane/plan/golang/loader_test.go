@@ -195,7 +195,7 @@ func TestF5_LoaderAgreesWithGoListHere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer blobs.Close()
-	tr, err := tree.Open(t.Context(), repo, commit, blobs)
+	tr, err := tree.Open(commit, blobs)
 	if err != nil {
 		t.Fatal(err)
 	}

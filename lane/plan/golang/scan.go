@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"go/build"
+	"go/version"
 	"io"
 	"io/fs"
 	"path"
@@ -13,8 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"go/version"
 )
 
 // folder is what Go's rules make of one folder of source. It depends on nothing

@@ -3,8 +3,6 @@ package golang
 import (
 	"bytes"
 	"context"
-
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -95,9 +93,12 @@ func (t *Tool) run(ctx context.Context, toolchain, dir string, args ...string) (
 	return output(ctx, cmd)
 }
 
+// output runs cmd and returns its standard output. An error repeats what the
+// program said.
 func output(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
-	var out, words bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &words
+	var out bytes.Buffer
+	words := new(child.Tail)
+	cmd.Stdout, cmd.Stderr = &out, words
 	err := child.Run(ctx, cmd)
 	switch {
 	case err == nil:
@@ -106,8 +107,6 @@ func output(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
 		return nil, context.Cause(ctx)
 	case child.Missing(err):
 		return nil, fail.Fail("go", "install Go and put it on PATH", "the go command is not there")
-	case words.Len() == 0:
-		return nil, err
 	}
-	return nil, errors.New(fail.Clean(strings.Join(strings.Fields(words.String()), " "), 2000))
+	return nil, fmt.Errorf("%w%s", err, words.Text())
 }

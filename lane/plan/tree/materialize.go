@@ -2,13 +2,15 @@ package tree
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 
 	"github.com/pikasTech/agentrun/internal/git"
 )
 
-// Materialize writes files below dir, with mode 0644 or 0755 whatever the umask
-// is. Each entry is a regular file, as Follow gives it.
+// Materialize writes files below dir, which must exist. Files have the mode 0644
+// or 0755 and new folders 0755, whatever the umask is. Each entry is a regular
+// file, as Follow gives it; a path that leads out of dir is an error.
 func (t *Tree) Materialize(dir string, files []git.Entry) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -19,17 +21,33 @@ func (t *Tree) Materialize(dir string, files []git.Entry) error {
 	for i, f := range files {
 		oids[i] = f.OID
 	}
+	made := map[string]bool{".": true}
 	return t.ReadAll(oids, func(i int, data []byte) error {
+		if err := makeDir(root, path.Dir(files[i].Path), made); err != nil {
+			return err
+		}
 		name, mode := filepath.FromSlash(files[i].Path), os.FileMode(0o644)
 		if files[i].Mode == git.ModeExecutable {
 			mode = 0o755
-		}
-		if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			return err
 		}
 		if err := root.WriteFile(name, data, mode); err != nil {
 			return err
 		}
 		return root.Chmod(name, mode)
 	})
+}
+
+func makeDir(root *os.Root, dir string, made map[string]bool) error {
+	if made[dir] {
+		return nil
+	}
+	if err := makeDir(root, path.Dir(dir), made); err != nil {
+		return err
+	}
+	made[dir] = true
+	name := filepath.FromSlash(dir)
+	if err := root.Mkdir(name, 0o755); err != nil && !os.IsExist(err) {
+		return err
+	}
+	return root.Chmod(name, 0o755)
 }

@@ -9,7 +9,6 @@
 package tree
 
 import (
-	"context"
 	"fmt"
 	"iter"
 	"path"
@@ -31,10 +30,10 @@ type Tree struct {
 	blobs   *git.Blobs
 }
 
-// Open lists the files of commit, a full id. blobs reads their content and must
-// live as long as the tree.
-func Open(ctx context.Context, repo *git.Repo, commit string, blobs *git.Blobs) (*Tree, error) {
-	entries, err := repo.Tree(ctx, commit)
+// Open lists the files of commit, a full id. blobs reads them and must live as
+// long as the tree.
+func Open(commit string, blobs *git.Blobs) (*Tree, error) {
+	entries, err := blobs.Tree(commit)
 	if err != nil {
 		return nil, err
 	}
