@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/catalog"
 	"github.com/pikasTech/agentrun/lane/promote"
 )
 
@@ -299,42 +301,66 @@ func TestC3_RepairsWhatHandsDid(t *testing.T) {
 	}
 }
 
-func TestRefusesContentOfAnotherKind(t *testing.T) {
+func TestD4_RefusesFilesOutsideTheLane(t *testing.T) {
 	w := newWorld(t, 2)
-	before, run := w.head(t), w.branch.Names.RuntimePath
-	for _, tt := range []struct {
-		name, rule, why string
-		edit            func(files map[string][]byte)
-	}{
-		{"D4 a path outside", "D4", "nothing else", func(f map[string][]byte) { f["deploy/deploy.json"] = nil }},
-		{"A4 another lane's path", "D4", "nothing else", func(f map[string][]byte) { f["deploy/gitops/k7/runtime-v04/x.yaml"] = nil }},
-		{"D4 a path that climbs", "D4", "nothing else", func(f map[string][]byte) { f[run+"/../../x"] = nil }},
-		{"C3 metadata", "C3", "does not write it", func(f map[string][]byte) { f[run+"/.lane/hold.json"] = nil }},
-		{"C3 file and folder", "C3", "as a file and as a folder", func(f map[string][]byte) { f[run+"/namespace.yaml/x"] = nil }},
-		{"C5 no catalog", "C5", "no catalog", func(f map[string][]byte) { delete(f, w.branch.Names.ArtifactCatalog) }},
-		{"C5 broken catalog", "C5", "not valid JSON", func(f map[string][]byte) { f[w.branch.Names.ArtifactCatalog] = []byte("{") }},
+	for _, path := range []string{
+		"deploy/deploy.json", "README.md",
+		"deploy/gitops/k7/runtime-v04/x.yaml", // another lane's
+		"deploy/artifact-catalog.v04.json",
+		w.branch.Names.RuntimePath,
+		w.branch.Names.RuntimePath + "/../../x",
+		w.branch.Names.RuntimePath + "//x",
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			r := w.release(w.commits[1], "api")
-			build := r.Make
-			r.Make = func(ctx context.Context, head *promote.Head) (map[string][]byte, error) {
-				files, err := build(ctx, head)
-				tt.edit(files)
-				return files, err
-			}
-			_, err := w.branch.Apply(t.Context(), r)
-			if fail.CodeOf(err) != fail.Refused || !strings.Contains(err.Error(), tt.why) {
-				t.Errorf("got %v", err)
-			}
-		})
+		w.refuses(t, "D4", path, func(f map[string][]byte) { f[path] = nil })
 	}
+}
+
+func TestC3_RefusesMetadataAndTangledPaths(t *testing.T) {
+	w := newWorld(t, 2)
+	w.refuses(t, "C3", "does not write it", func(f map[string][]byte) { f[w.branch.Names.Metadata()+"/hold.json"] = nil })
+	w.refuses(t, "C3", "does not write it", func(f map[string][]byte) { f[w.branch.Names.Metadata()] = nil })
+	w.refuses(t, "C3", "as a file and as a folder", func(f map[string][]byte) { f[w.branch.Names.RuntimePath+"/namespace.yaml/x"] = nil })
+}
+
+func TestC5_RefusesContentWithoutACatalog(t *testing.T) {
+	w := newWorld(t, 2)
+	w.refuses(t, "C5", "no catalog", func(f map[string][]byte) { delete(f, w.branch.Names.ArtifactCatalog) })
+	w.refuses(t, "C5", "not valid JSON", func(f map[string][]byte) { f[w.branch.Names.ArtifactCatalog] = []byte("{") })
+}
+
+func TestF4_RefusesTheCatalogOfAnotherCommit(t *testing.T) {
+	w := newWorld(t, 2)
+	w.refuses(t, "F4", "the catalog is of commit", func(f map[string][]byte) {
+		maps.Copy(f, contentFor(w.branch.Names, catalog.Empty(w.branch.Names, w.commits[0], ""), w.commits[0], []string{"api"}))
+	})
+}
+
+// refuses promotes content that edit has spoiled.
+func (w *world) refuses(t *testing.T, rule, why string, edit func(files map[string][]byte)) {
+	t.Helper()
+	before := w.head(t)
 	r := w.release(w.commits[1], "api")
-	r.Commit = w.commits[0]
+	build := r.Make
+	r.Make = func(ctx context.Context, head *promote.Head) (map[string][]byte, error) {
+		files, err := build(ctx, head)
+		edit(files)
+		return files, err
+	}
 	_, err := w.branch.Apply(t.Context(), r)
-	wantFail(t, err, fail.Refused, "F4", "the catalog is of commit")
-	r = w.release(w.commits[1], "api")
+	if fail.CodeOf(err) != fail.Refused || !strings.Contains(err.Error(), why) || !strings.Contains(err.Error(), "(rule "+rule+")") {
+		t.Errorf("got %v, want a refusal by %s that says %q", err, rule, why)
+	}
+	if w.head(t) != before {
+		t.Error("the branch moved")
+	}
+}
+
+func TestForgedTrailerIsRefused(t *testing.T) {
+	w := newWorld(t, 2)
+	before := w.head(t)
+	r := w.release(w.commits[1], "api")
 	r.PipelineRun = "x\n\nLane-Source-Commit: forged"
-	_, err = w.branch.Apply(t.Context(), r)
+	_, err := w.branch.Apply(t.Context(), r)
 	wantFail(t, err, fail.Failed, "", "cannot stand in a commit message")
 	if w.head(t) != before {
 		t.Error("the branch moved")

@@ -1,6 +1,7 @@
 package promote
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ func (b Branch) admit(files map[string][]byte, commit string) (*catalog.Catalog,
 	if !ok {
 		return nil, fail.Refuse("C5", b.Names.ArtifactCatalog, hint, "the wanted content has no catalog")
 	}
-	for p := range files {
+	for _, p := range slices.Sorted(maps.Keys(files)) {
 		if p != b.Names.ArtifactCatalog && !strings.HasPrefix(p, b.Names.RuntimePath+"/") || path.Clean(p) != p {
 			return nil, fail.Refuse("D4", p, hint, "a release writes its catalog and below %s, nothing else", b.Names.RuntimePath)
 		}

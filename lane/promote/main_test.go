@@ -44,6 +44,6 @@ func promoteOnce() fail.Code {
 
 // alone is how another process promotes commit with the cache in folder.
 func (w *world) alone(cache, commit string) []string {
-	return append(os.Environ(), fmt.Sprintf("PROMOTE_TEST=%s %s %s %s %s",
+	return append(os.Environ(), "GORACE=atexit_sleep_ms=0", fmt.Sprintf("PROMOTE_TEST=%s %s %s %s %s",
 		w.server.URL, cache, w.source.GitDir, w.branch.Source.Head, commit))
 }
