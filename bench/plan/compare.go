@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,42 +19,46 @@ import (
 	"github.com/pikasTech/agentrun/lane/plan"
 )
 
-const wanted = "-json=Dir,ImportPath,Standard,Module,GoFiles,SFiles,HFiles,SysoFiles,EmbedFiles,Deps"
+const wanted = "-json=Dir,ImportPath,Name,Standard,GoFiles,SFiles,HFiles,SysoFiles,EmbedFiles,Deps"
 
 // listed is what `go list` says of a package.
 type listed struct {
-	Dir, ImportPath                                      string
+	Dir, ImportPath, Name                                string
 	Standard                                             bool
 	GoFiles, SFiles, HFiles, SysoFiles, EmbedFiles, Deps []string
 }
 
-func mains() []intent.Service {
-	return declare().Services
-}
-
-// compare asks the go command and the loader what each service is compiled from,
-// in the checkout and in the commit, and gives the number of packages. An answer
-// that differs is an error.
-func compare(ctx context.Context, repo *git.Repo, commit, work string, services []intent.Service) (int, error) {
-	packages, err := list(ctx, work)
+// compare asks the go command and the loader what each main package below cmd is
+// compiled from, in the checkout work and in the commit. An answer that differs
+// is an error.
+func compare(ctx context.Context, repo *git.Repo, commit, work string) (programs, packages int, err error) {
+	all, err := list(ctx, work)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
+	}
+	var services []intent.Service
+	var mains []listed
+	for _, one := range all {
+		rel, err := filepath.Rel(work, one.Dir)
+		if err == nil && one.Name == "main" && filepath.IsLocal(rel) {
+			mains = append(mains, one)
+			services = append(services, intent.Service{ID: one.ImportPath, Build: intent.Build{Go: filepath.ToSlash(rel)}})
+		}
 	}
 	loader := plan.Loader{Repo: repo, Builder: builder}
 	s, err := loader.Snapshot(ctx, commit)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer s.Close()
 	components, err := s.Components(ctx, services)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for i, c := range components {
 		var want, got []string
-		main := packages[filepath.Join(work, services[i].Build.Go)]
-		for _, dep := range append(main.Deps, main.ImportPath) {
-			want = append(want, packages[dep].files(work)...)
+		for _, dep := range append(mains[i].Deps, mains[i].ImportPath) {
+			want = append(want, all[dep].files(work)...)
 		}
 		slices.Sort(want)
 		for _, f := range c.Files {
@@ -62,21 +67,24 @@ func compare(ctx context.Context, repo *git.Repo, commit, work string, services 
 			}
 		}
 		if want = slices.Compact(want); len(want) == 0 || !slices.Equal(want, got) {
-			return 0, fmt.Errorf("%s: go list and lane differ:\n%v\n%v", c.ServiceID, want, got)
+			return 0, 0, fmt.Errorf("%s at %.12s: go list and lane differ:\n%v\n%v", c.ServiceID, commit, want, got)
 		}
 	}
-	return len(packages) / 2, nil
+	return len(components), len(all), nil
 }
 
-// list is what the go command says, by import path and by folder, without the
-// standard library.
+// errList says that the go command refuses the tree.
+var errList = errors.New("go list refuses it")
+
+// list is what the go command says, by import path, without the standard library.
 func list(ctx context.Context, work string) (map[string]listed, error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-deps", "-tags=timetzdata", wanted, "./cmd/...")
 	env, err := plan.GoEnvironment(ctx, "local")
 	if err != nil {
 		return nil, err
 	}
-	cmd.Dir, cmd.Env = work, env
+	var words bytes.Buffer
+	cmd.Dir, cmd.Env, cmd.Stderr = work, env, &words
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -90,15 +98,19 @@ func list(ctx context.Context, work string) (map[string]listed, error) {
 		var one listed
 		err := json.UnmarshalDecode(dec, &one)
 		if errors.Is(err, io.EOF) {
-			return all, cmd.Wait()
+			break
 		}
 		if err != nil {
 			return nil, err
 		}
 		if !one.Standard {
-			all[one.ImportPath], all[one.Dir] = one, one
+			all[one.ImportPath] = one
 		}
 	}
+	if err := cmd.Wait(); err != nil {
+		return nil, fmt.Errorf("%w: %w\n%s", errList, err, words.Bytes())
+	}
+	return all, nil
 }
 
 // files are the package's files in the checkout, relative to its top.

@@ -50,13 +50,22 @@ func bench(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	packages, err := compare(ctx, p.repo, p.changed, p.work, mains())
+	programs, packages, err := compare(ctx, p.repo, p.changed, p.work)
 	if err != nil {
 		return err
 	}
+	if programs != services {
+		return fmt.Errorf("go list knows %d programs, want %d", programs, services)
+	}
 	fmt.Printf("%d services, %d files, %d packages; one file changed; %d processors; median and best of %d\n",
 		services, p.files, packages, runtime.GOMAXPROCS(0), rounds)
-	return p.measure(ctx)
+	if err := p.measure(ctx); err != nil {
+		return err
+	}
+	if err := replay(ctx, dir); err != nil {
+		return err
+	}
+	return overBuild(ctx)
 }
 
 // row is one thing to measure; prepare is not.

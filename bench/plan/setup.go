@@ -57,11 +57,7 @@ func setUp(ctx context.Context, dir string) (*project, error) {
 		return nil, err
 	}
 	for name, data := range files {
-		file := filepath.Join(p.work, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(file, data, 0o644); err != nil {
+		if err := write(filepath.Join(p.work, name), data); err != nil {
 			return nil, err
 		}
 	}

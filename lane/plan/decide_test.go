@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -201,5 +202,29 @@ func TestComponentSaysWhatPublishNeeds(t *testing.T) {
 	}
 	if diff := cmp.Diff([]plan.File{file("web/static/css/web.css"), file("web/static/index.html")}, web.Copies); diff != "" || web.Package != "" {
 		t.Errorf("web (-want +got):\n%s", diff)
+	}
+}
+
+func TestE4_NamesEverythingThatIsWrong(t *testing.T) {
+	s := newShop(t)
+	s.edit("-- cmd/api/main.go --\npackage api\n-- web/Dockerfile --\nFROM debian\n")
+	_, err := plan.Make(t.Context(), s.request(nil))
+	for _, want := range []string{
+		"service api: cmd/api: it holds the package api, not a program",
+		`service web: web/Dockerfile:1: FROM "debian" is neither an earlier stage nor an image of the lock (rule F5)`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v\nwant %s", err, want)
+		}
+	}
+}
+
+func TestPlanEndsWhenInterrupted(t *testing.T) {
+	s := newShop(t)
+	req := s.request(nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := plan.Make(ctx, req); fail.CodeOf(err) != fail.Interrupted {
+		t.Errorf("error %v, code %d", err, fail.CodeOf(err))
 	}
 }

@@ -124,7 +124,11 @@ func (s *Snapshot) copies(globs []string) ([]File, error) {
 			files = append(files, File{Path: e.Path, Mode: e.Mode, OID: e.OID})
 		}
 		if !found {
-			return nil, fail.Fail(where, "commit the files, or mend the glob", "it matches no file of commit %.12s", s.Commit)
+			hint := "commit the files, or mend the glob"
+			if s.tree.IsDir(pattern) {
+				hint = "write " + pattern + "/**: a folder alone is no file"
+			}
+			return nil, fail.Fail(where, hint, "it matches no file of commit %.12s", s.Commit)
 		}
 	}
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })

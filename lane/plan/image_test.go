@@ -54,6 +54,7 @@ func TestF5_DockerfileAndInputsAgree(t *testing.T) {
 		{"the binary without Go", "COPY app /", intent.Build{}, "", "it copies app, which is not in commit"},
 		{"no binary", "COPY assets/a.png /", intent.Build{Go: "cmd/app", Inputs: []string{"assets/a.png"}}, "", "it does not copy the binary app"},
 		{"a glob of nothing", "COPY . /", intent.Build{Inputs: []string{"none/**"}}, "", `build.inputs "none/**": it matches no file`},
+		{"a folder alone", "COPY . /", intent.Build{Inputs: []string{"assets"}}, "", `build.inputs "assets": it matches no file`},
 		{"a glob above", "COPY . /", intent.Build{Inputs: []string{"../x"}}, "", "it cannot match a file of the repository"},
 		{"an absolute glob", "COPY . /", intent.Build{Inputs: []string{"/etc/passwd"}}, "", "it cannot match a file of the repository"},
 		{"a malformed glob", "COPY . /", intent.Build{Inputs: []string{"a[/b"}}, "", "it cannot match a file of the repository"},

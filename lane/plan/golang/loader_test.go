@@ -51,6 +51,12 @@ module example.com/unused
 go 1.21
 -- third_party/unused/unused.go --
 package unused
+-- go.work --
+go 1.26.0
+
+use ./nowhere
+-- vendor/modules.txt --
+# nothing
 -- cmd/api/main.go --
 package main
 
@@ -250,6 +256,59 @@ func oracle(t *testing.T, tr *tree.Tree, dir string) (*Program, error) {
 	}
 	m.doubt = "this is a test"
 	return l.Program(t.Context(), dir)
+}
+
+// TestModulesInOtherPlaces: a main package at the top of the tree, and modules
+// below it that use each other's folders.
+func TestModulesInOtherPlaces(t *testing.T) {
+	tr := open(t, `
+-- go.mod --
+module top
+
+go 1.26.0
+-- main.go --
+package main
+
+import _ "top/lib"
+
+func main() {}
+-- lib/lib.go --
+package lib
+-- svc/go.mod --
+module example.com/svc
+
+go 1.25.0
+
+require example.com/shared v0.0.0
+
+replace example.com/shared => ../shared
+-- svc/main.go --
+package main
+
+import _ "example.com/shared/deep"
+
+func main() {}
+-- svc/cmd/tool/main.go --
+package main
+
+func main() {}
+-- shared/go.mod --
+module example.com/shared
+
+go 1.24
+-- shared/deep/deep.go --
+package deep
+`, nil)
+	for dir, want := range map[string]string{
+		".":            "top . go.mod lib/lib.go main.go",
+		"svc":          "example.com/svc svc shared/deep/deep.go shared/go.mod svc/go.mod svc/main.go",
+		"svc/cmd/tool": "example.com/svc/cmd/tool svc shared/go.mod svc/cmd/tool/main.go svc/go.mod",
+	} {
+		p := agree(t, tr, dir)
+		if got := strings.Join(append([]string{p.Package, p.ModuleRoot}, paths(p)...), " "); got != want {
+			t.Errorf("%s: %s\nwant %s", dir, got, want)
+		}
+	}
 }
 
 func paths(p *Program) []string {

@@ -62,3 +62,13 @@ func TestToolTagsComeFromTheToolchain(t *testing.T) {
 		t.Errorf("%s sets %q", local, tags)
 	}
 }
+
+// TestNewerToolchainIsLeftToTheGoCommand: its rules may be newer than those that
+// this package was compiled with.
+func TestNewerToolchainIsLeftToTheGoCommand(t *testing.T) {
+	tr := open(t, "-- go.mod --\nmodule m\n\ngo 1.26.0\n\ntoolchain go1.99.0\n", nil)
+	m, err := readModule(t.Context(), tr, ".", nil)
+	if err != nil || m.doubt != "go1.99.0 is newer than lane itself" {
+		t.Errorf("doubt %q, %v", m.doubt, err)
+	}
+}

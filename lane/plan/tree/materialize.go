@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -23,10 +24,13 @@ func (t *Tree) Materialize(dir string, files []git.Entry) error {
 	}
 	made := map[string]bool{".": true}
 	return t.ReadAll(oids, func(i int, data []byte) error {
+		name, mode := filepath.FromSlash(files[i].Path), os.FileMode(0o644)
+		if !filepath.IsLocal(name) {
+			return fmt.Errorf("writing %q: it is outside the folder", files[i].Path)
+		}
 		if err := makeDir(root, path.Dir(files[i].Path), made); err != nil {
 			return err
 		}
-		name, mode := filepath.FromSlash(files[i].Path), os.FileMode(0o644)
 		if files[i].Mode == git.ModeExecutable {
 			mode = 0o755
 		}

@@ -109,9 +109,11 @@ func TestMaterializeWritesFilesAlone(t *testing.T) {
 			t.Errorf("%s has the mode %v, %v; want %v", name, info.Mode(), err, want)
 		}
 	}
-	outside := tr.entries[1]
-	outside.Path = "../outside"
-	if err := tr.Materialize(dir, []git.Entry{outside}); err == nil {
-		t.Error("a file is written outside the folder")
+	for _, path := range []string{"../outside", "/outside", "a/../../outside"} {
+		outside := tr.entries[1]
+		outside.Path = path
+		if err := tr.Materialize(dir, []git.Entry{outside}); err == nil {
+			t.Errorf("%s is written outside the folder", path)
+		}
 	}
 }
