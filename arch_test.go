@@ -48,7 +48,7 @@ var allowed = []rule{
 	{"lane/publish", "acts on a plan; the only stage that builds and pushes", []string{"lane/names", "lane/intent", "lane/plan", "lane/plan/tree", "lane/publish/builder", "internal/canon", "internal/child", "internal/fail", "internal/git", "internal/registry"}},
 	{"lane/catalog", "joins a plan with what was published", []string{"lane/names", "lane/plan", "lane/publish", "internal/canon", "internal/fail"}},
 	{"lane/render", "pure: no git, no registry, no cluster", []string{"lane/names", "lane/intent", "lane/catalog", "internal/canon", "internal/fail"}},
-	{"lane/diff", "compares manifests, whoever made them", []string{"internal/canon", "internal/fail"}},
+	{"lane/diff", "compares manifests, whoever made them", []string{"lane/names", "internal/canon", "internal/fail"}},
 	{"lane/promote", "moves the GitOps branch; is handed the content", []string{"lane/names", "lane/catalog", "internal/canon", "internal/fail", "internal/git"}},
 	{"cmd/lane", "joins the stages", []string{
 		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/publish", "lane/publish/builder", "lane/catalog", "lane/render", "lane/diff", "lane/promote",

@@ -47,18 +47,17 @@ Exit code 4 means that there are findings.`,
 			if err != nil {
 				return err
 			}
-			if a.json() {
-				doc := findingsDocument{headerOf("Findings"), id, append([]fail.Finding{}, found...)}
-				if err := a.emit(doc, nil); err != nil {
-					return err
+			doc := findingsDocument{headerOf("Findings"), id, append([]fail.Finding{}, found...)}
+			err = a.emit(doc, func(w io.Writer) {
+				if len(found) == 0 {
+					fmt.Fprintf(w, "%.12s keeps the rules\n", id)
+				} else {
+					fmt.Fprintln(w, found)
 				}
-				return found.Summary()
+			})
+			if err != nil {
+				return err
 			}
-			if len(found) == 0 {
-				fmt.Fprintf(a.stdout, "%.12s keeps the rules\n", id)
-				return nil
-			}
-			fmt.Fprintln(a.stdout, found)
 			return found.Summary()
 		},
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -129,11 +130,15 @@ func provisional(src *source, p *plan.Plan) *publish.Published {
 }
 
 func (a *app) emitDiff(d diff.Diff) error {
-	if a.json() {
-		return a.emit(d, nil)
-	}
+	return a.emit(d, func(w io.Writer) { a.writeDiff(w, d) })
+}
+
+// writeDiff writes to w, which is about to become the output, in colour if that
+// is a terminal.
+func (a *app) writeDiff(w io.Writer, d diff.Diff) {
 	if isTerminal(a.stdout) {
-		return d.ColorText(a.stdout)
+		_ = d.ColorText(w) // w is memory
+		return
 	}
-	return d.Text(a.stdout)
+	_ = d.Text(w)
 }

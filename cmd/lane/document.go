@@ -5,9 +5,6 @@ import (
 	"github.com/pikasTech/agentrun/lane/names"
 )
 
-// apiVersion is that of every document the command prints.
-const apiVersion = "lane.agentrun.dev/v1"
-
 // header is the beginning of a document that only the command prints; those that
 // stages exchange have types of their own.
 type header struct {
@@ -15,7 +12,7 @@ type header struct {
 	Kind       string `json:"kind"`
 }
 
-func headerOf(kind string) header { return header{APIVersion: apiVersion, Kind: kind} }
+func headerOf(kind string) header { return header{APIVersion: names.APIVersion, Kind: kind} }
 
 // namesDocument is what `lane names -o json` prints.
 type namesDocument struct {

@@ -19,7 +19,10 @@ func (a *app) initCommand() *cobra.Command {
 		Long: `init makes the lane's GitOps branch: a commit without history that holds a
 catalog of no services and the manifests that are no workloads, so that Argo CD
 finds its path. Nothing else ever makes the branch or a first catalog. A branch
-that exists already is refused.`,
+that exists already is refused.
+
+A person runs it once for a lane, from any machine that may push: it builds
+nothing and promotes nothing, so it needs no TaskRun. Look at --dry-run first.`,
 		Example: `  lane init --dry-run
   lane init --commit v0.1`,
 		Args: usage(cobra.NoArgs),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -180,10 +181,15 @@ func (src *source) answering(ctx context.Context, to *target, c *catalog.Catalog
 	if err != nil {
 		return fmt.Errorf("asking for the images: %w", err)
 	}
-	for _, m := range missing {
-		return fail.Refuse("F2", m.String(), "plan the commit again with --rebuild for this service, then publish it", "the registry no longer has this image")
+	if len(missing) == 0 {
+		return nil
 	}
-	return nil
+	gone := make([]string, len(missing))
+	for i, m := range missing {
+		gone[i] = m.String()
+	}
+	return fail.Refuse("F2", to.registryOf(src.intent), "plan the commit again with --rebuild for these services, then publish it",
+		"the registry no longer has %s", strings.Join(gone, ", "))
 }
 
 // outcomeDocument is what `lane promote -o json` and `lane init -o json` print.

@@ -205,19 +205,17 @@ func unchanged(before, after map[string][]byte) []string {
 }
 
 func (a *app) writeRehearsed(nth string, r *rehearsedRelease) error {
-	w := a.stdout
-	fmt.Fprintf(w, "\n=== release %s: %s\n\n", nth, r.SourceCommitID)
-	writePlan(w, r.Plan)
-	fmt.Fprintln(w)
-	writePublished(w, r.Published)
-	fmt.Fprintln(w)
-	if err := a.emitDiff(r.Diff); err != nil {
-		return err
-	}
-	fmt.Fprintln(w)
-	writeOutcome(w, r.Promotion)
-	for _, path := range r.Unchanged {
-		fmt.Fprintf(w, "  = %s\n", path)
-	}
-	return nil
+	return a.emit(r, func(w io.Writer) {
+		fmt.Fprintf(w, "\n=== release %s: %s\n\n", nth, r.SourceCommitID)
+		writePlan(w, r.Plan)
+		fmt.Fprintln(w)
+		writePublished(w, r.Published)
+		fmt.Fprintln(w)
+		a.writeDiff(w, r.Diff)
+		fmt.Fprintln(w)
+		writeOutcome(w, r.Promotion)
+		for _, path := range r.Unchanged {
+			fmt.Fprintf(w, "  = %s\n", path)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -127,15 +128,23 @@ func (a *app) json() bool { return a.format == "json" }
 // emit prints one document: canonical JSON, or text.
 func (a *app) emit(doc any, text func(w io.Writer)) error {
 	if !a.json() {
-		text(a.stdout)
-		return nil
+		var b bytes.Buffer
+		text(&b)
+		return a.print(b.Bytes())
 	}
 	data, err := canon.Marshal(doc)
 	if err != nil {
 		return err
 	}
-	_, err = a.stdout.Write(data)
-	return err
+	return a.print(data)
+}
+
+// print writes the output. One that is cut short would pass for the whole.
+func (a *app) print(data []byte) error {
+	if _, err := a.stdout.Write(data); err != nil {
+		return fail.Fail("standard output", "give it room, and run it again", "writing the output: %w", cause(err))
+	}
+	return nil
 }
 
 // note says something to a person, beside the output.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/pikasTech/agentrun/lane/catalog"
@@ -9,24 +12,31 @@ import (
 	"github.com/pikasTech/agentrun/lane/publish"
 )
 
+// schemas are the documents that have one, in the order of the pipeline.
+var schemas = []struct {
+	kind string
+	text func() []byte
+}{
+	{"intent", intent.Schema},
+	{"plan", plan.Schema},
+	{"published", publish.Schema},
+	{"catalog", catalog.Schema},
+}
+
 func (a *app) schemaCommand() *cobra.Command {
-	schemas := map[string]func() []byte{
-		"intent":    intent.Schema,
-		"plan":      plan.Schema,
-		"published": publish.Schema,
-		"catalog":   catalog.Schema,
+	var kinds []string
+	for _, s := range schemas {
+		kinds = append(kinds, s.kind)
 	}
-	kinds := []string{"intent", "plan", "published", "catalog"}
 	return &cobra.Command{
-		Use:       "schema intent|plan|published|catalog",
+		Use:       "schema " + strings.Join(kinds, "|"),
 		Short:     "Print the JSON Schema of a document",
 		Long:      "schema prints the JSON Schema (draft 2020-12) of one of the lane's documents.",
 		Example:   "  lane schema intent > deploy/deploy.schema.json",
 		ValidArgs: kinds,
 		Args:      usage(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
 		RunE: func(_ *cobra.Command, args []string) error {
-			_, err := a.stdout.Write(schemas[args[0]]())
-			return err
+			return a.print(schemas[slices.Index(kinds, args[0])].text())
 		},
 	}
 }

@@ -40,7 +40,7 @@ func TestScript(t *testing.T) {
 				"ROOT":                root,
 				"HOME":                filepath.Join(env.WorkDir, ".home"),
 				"XDG_CACHE_HOME":      filepath.Join(env.WorkDir, ".cache"),
-				"PATH":                filepath.Join(root, "bin") + ":" + env.Getenv("PATH"),
+				"PATH":                env.Getenv("PATH") + ":" + filepath.Join(root, "bin"),
 				"GIT_AUTHOR_NAME":     "A Developer",
 				"GIT_AUTHOR_EMAIL":    "dev@example.com",
 				"GIT_COMMITTER_NAME":  "A Developer",

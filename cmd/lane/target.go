@@ -11,6 +11,7 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/internal/registry"
 	"github.com/pikasTech/agentrun/lane/intent"
 )
 
@@ -50,10 +51,18 @@ func (t *target) remoteOf(in *intent.Intent) string {
 // TaskRun of the lane.
 type taskRun struct{ pipelineRun, taskRun string }
 
-func currentTaskRun() (taskRun, bool) {
-	tr := taskRun{pipelineRun: os.Getenv("LANE_PIPELINE_RUN"), taskRun: os.Getenv("LANE_TASK_RUN")}
+// currentTaskRun reads it. Outside a TaskRun there is none, whatever the
+// environment says.
+func currentTaskRun() (tr taskRun, ok bool) {
 	info, err := os.Stat("/tekton/run")
-	return tr, tr.pipelineRun != "" && tr.taskRun != "" && err == nil && info.IsDir()
+	if err != nil || !info.IsDir() {
+		return taskRun{}, false
+	}
+	tr = taskRun{pipelineRun: os.Getenv("LANE_PIPELINE_RUN"), taskRun: os.Getenv("LANE_TASK_RUN")}
+	if tr.pipelineRun == "" || tr.taskRun == "" {
+		return taskRun{}, false
+	}
+	return tr, true
 }
 
 // guardRegistry refuses a registry that a process on a host must not write: a
@@ -63,11 +72,10 @@ func (t *target) guardRegistry(in *intent.Intent) error {
 	if _, ok := currentTaskRun(); ok {
 		return nil
 	}
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
 		return usageError("--registry %s: want host:port", addr)
 	}
-	if addr == in.Registry.Address || !loopback(host) {
+	if addr == in.Registry.Address || !registry.Loopback(addr) {
 		return fail.Refuse("B1", addr,
 			"start a scratch registry and name it with --registry 127.0.0.1:PORT, or run lane rehearse, which does both",
 			"outside a TaskRun only a scratch registry on loopback can be written")
@@ -100,10 +108,5 @@ func localRemote(remote string) bool {
 	if err != nil {
 		return false
 	}
-	return u.Scheme == "file" && u.Host == "" || u.Scheme == "http" && loopback(u.Hostname())
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return u.Scheme == "file" && u.Host == "" || u.Scheme == "http" && registry.Loopback(u.Host)
 }

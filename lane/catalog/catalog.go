@@ -23,7 +23,7 @@ import (
 
 // The document's type.
 const (
-	APIVersion = "lane.agentrun.dev/v1"
+	APIVersion = names.APIVersion
 	Kind       = "Catalog"
 )
 
@@ -59,13 +59,8 @@ const (
 	Reused    Status = "reused"
 )
 
-// Image is a schema2 image, pinned.
-type Image struct {
-	Repository string `json:"repository"` // without the registry, such as agentrun/agentrun-mgr
-	Tag        string `json:"tag"`        // the commit it was built from (rule F1)
-	Digest     string `json:"digest"`
-	MediaType  string `json:"mediaType"`
-}
+// Image is a schema2 image, pinned, as it was published.
+type Image = publish.Image
 
 // Service finds a service by id.
 func (c *Catalog) Service(id string) (Service, bool) {

@@ -117,7 +117,7 @@ func TestF4_NextRefuses(t *testing.T) {
 		why  string
 	}{
 		{"not published", planOf(commitB, build), publishedOf(n, commitB, digest1), fail.Refused, "not among the published images"},
-		{"published unplanned", planOf(commitB), publishedOf(n, commitB, digest1, build), fail.Refused, "without being planned"},
+		{"published unplanned", planOf(commitB), publishedOf(n, commitB, digest1, build), fail.Refused, "published without being planned: api"},
 		{"published though reused", planOf(commitB, reuse), publishedOf(n, commitB, digest1, reuse), fail.Refused, "although the plan reuses it"},
 		{"another identity", planOf(commitB, build), publishedOf(n, commitB, digest1, plan.Service{ID: "api", Identity: digest1}), fail.Refused, "was published with the identity"},
 		{"another commit", planOf(commitB, build), publishedOf(n, commitA, digest1, build), fail.Refused, "the published images are of"},

@@ -3,7 +3,9 @@ package catalog
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/lane/names"
@@ -40,7 +42,7 @@ func Next(previous *Catalog, n names.Names, p *plan.Plan, pub *publish.Published
 				return nil, refuseNext("service %s was published with the identity %s, planned with %s", planned.ID, built.ComponentIdentity, planned.Identity)
 			}
 			s.SourceCommitID = p.SourceCommitID
-			s.Image = Image(built.Image)
+			s.Image = built.Image
 		case plan.Reuse:
 			if isBuilt {
 				return nil, refuseNext("service %s was published although the plan reuses it", planned.ID)
@@ -61,8 +63,8 @@ func Next(previous *Catalog, n names.Names, p *plan.Plan, pub *publish.Published
 		}
 		c.Services = append(c.Services, s)
 	}
-	for id := range published {
-		return nil, refuseNext("service %s was published without being planned", id)
+	if len(published) > 0 {
+		return nil, refuseNext("published without being planned: %s", strings.Join(slices.Sorted(maps.Keys(published)), ", "))
 	}
 	slices.SortFunc(c.Services, func(a, b Service) int { return cmp.Compare(a.ServiceID, b.ServiceID) })
 	return c, nil

@@ -26,11 +26,12 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/lane/names"
 )
 
 // The document's type.
 const (
-	APIVersion = "lane.agentrun.dev/v1"
+	APIVersion = names.APIVersion
 	Kind       = "Diff"
 )
 

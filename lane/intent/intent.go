@@ -11,12 +11,14 @@
 // no project by name and asks no network.
 package intent
 
+import "github.com/pikasTech/agentrun/lane/names"
+
 // Path is where the intent stands in the source tree.
 const Path = "deploy/deploy.json"
 
 // The document's type.
 const (
-	APIVersion = "lane.agentrun.dev/v1"
+	APIVersion = names.APIVersion
 	Kind       = "Intent"
 )
 

@@ -51,6 +51,9 @@ type Names struct {
 	ArgoApplication string `json:"argoApplication"` // agentrun-g14-v01
 }
 
+// APIVersion is that of every document of a lane.
+const APIVersion = "lane.agentrun.dev/v1"
+
 const argoNamespace = "argocd"
 
 var (

@@ -10,7 +10,7 @@ import (
 
 // The document's type.
 const (
-	APIVersion = "lane.agentrun.dev/v1"
+	APIVersion = names.APIVersion
 	Kind       = "Published"
 )
 
