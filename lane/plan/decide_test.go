@@ -12,6 +12,7 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/intent"
 	"github.com/pikasTech/agentrun/lane/plan"
 )
 
@@ -217,6 +218,18 @@ func TestE4_NamesEverythingThatIsWrong(t *testing.T) {
 			t.Errorf("error %v\nwant %s", err, want)
 		}
 	}
+}
+
+// TestServicesMayShareAProgram: they share what they read and nothing else.
+func TestServicesMayShareAProgram(t *testing.T) {
+	s := newShop(t)
+	s.replace(intent.Path, `"./cmd/worker"`, `"cmd/api"`)
+	before := s.plan(nil)
+	if before.Services[0].Identity == before.Services[4].Identity {
+		t.Error("two services have one identity")
+	}
+	s.edit("-- internal/store/schema/one.sql --\nselect 1\n")
+	checkPlan(t, s.plan(before), "api worker", "internal/store/schema/one.sql changed")
 }
 
 func TestPlanEndsWhenInterrupted(t *testing.T) {

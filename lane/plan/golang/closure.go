@@ -24,10 +24,10 @@ type part struct {
 // index numbers the parts of all packages that are loaded, in the order of their
 // inputs, so that what a program is made of is a set of numbers.
 func (m *mainModule) index() {
-	if m.indexed == len(m.packages) {
+	if m.indexed {
 		return
 	}
-	m.indexed, m.parts = len(m.packages), nil
+	m.indexed, m.parts = true, nil
 	modules := map[*owner]bool{m.owner: true}
 	for _, p := range m.packages {
 		p.closure, p.state = nil, unknown
@@ -84,8 +84,11 @@ func (m *mainModule) closure(p *pkg) (set, bool) {
 	}
 	all := make(set, len(m.parts)/64+1)
 	var own []string
+	known := true
 	add := func(in canon.Input) {
-		all.add(m.numbers[in.Name])
+		n, ok := m.numbers[in.Name]
+		known = known && ok
+		all.add(n)
 		own = append(own, in.Name, in.Value)
 	}
 	for _, in := range p.inputs {
@@ -107,6 +110,10 @@ func (m *mainModule) closure(p *pkg) (set, bool) {
 		}
 		all.join(below)
 		content.Bytes(q.digest[:])
+	}
+	if !known {
+		p.state = bad
+		return nil, false
 	}
 	p.closure, p.digest, p.state = all, sha256.Sum256(content), good
 	return all, true

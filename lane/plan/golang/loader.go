@@ -32,12 +32,15 @@ type Loader struct {
 // by Program.
 func (l *Loader) Load(ctx context.Context, dirs []string) error {
 	byModule := map[*mainModule][]*pkg{}
+	seen := map[string]bool{}
 	for _, dir := range dirs {
-		m, root, err := l.root(ctx, dir)
-		if err != nil {
-			continue
+		if seen[dir] {
+			continue // two services of one program
 		}
-		byModule[m] = append(byModule[m], root)
+		seen[dir] = true
+		if m, root, err := l.root(ctx, dir); err == nil {
+			byModule[m] = append(byModule[m], root)
+		}
 	}
 	for m, roots := range byModule {
 		if err := l.load(ctx, m, roots); err != nil {
@@ -122,7 +125,8 @@ func (l *Loader) load(ctx context.Context, m *mainModule, roots []*pkg) error {
 	for len(wave) > 0 && m.doubt == "" {
 		next, err := l.next(ctx, m, wave)
 		if d, ok := errors.AsType[doubt](err); ok {
-			m.doubt = d.Error()
+			// What was found so far may be wrong too.
+			m.doubt, m.packages = d.Error(), map[string]*pkg{}
 		} else if err != nil {
 			return err
 		}
@@ -147,6 +151,7 @@ func (l *Loader) next(ctx context.Context, m *mainModule, wave []*pkg) ([]*pkg, 
 	if err := l.scan(ctx, m, places); err != nil {
 		return nil, err
 	}
+	m.indexed = false
 	for _, p := range wave {
 		p.loaded, p.folder = true, m.folders[p.place]
 		p.err = p.collect(l.Tree)

@@ -34,7 +34,7 @@ type mainModule struct {
 
 	parts   []part         // of all packages; see index
 	numbers map[string]int // of a part, by its input's name
-	indexed int            // how many packages parts and numbers are about
+	indexed bool           // whether parts and numbers are about all packages
 }
 
 // owner is a module that packages come from: the main module, one of the

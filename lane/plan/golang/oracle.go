@@ -63,7 +63,8 @@ func (l *Loader) ask(ctx context.Context, m *mainModule, roots []*pkg) error {
 	if err != nil {
 		return err
 	}
-	return l.adopt(m, top, roots, all)
+	l.adopt(m, top, roots, all)
+	return nil
 }
 
 // checkout writes the whole of the commit's local modules below top. Tests stand
@@ -122,29 +123,31 @@ func decodeList(out []byte) ([]listed, error) {
 }
 
 // adopt turns what go list says into packages.
-func (l *Loader) adopt(m *mainModule, top string, roots []*pkg, all []listed) error {
-	for _, p := range roots {
-		m.packages[p.path] = &pkg{path: p.path, place: p.place, loaded: true, err: fail.Fail(p.place.dir(), "", "go list says nothing about it")}
-	}
-	byPath := map[string]*pkg{}
-	for _, one := range all { // dependencies come first
-		if one.Standard {
+func (l *Loader) adopt(m *mainModule, top string, roots []*pkg, all []listed) {
+	m.indexed = false
+	for _, one := range all { // what is imported comes before what imports it
+		if p := m.packages[one.ImportPath]; one.Standard || p != nil && p.loaded {
 			continue
 		}
 		p := &pkg{path: one.ImportPath, loaded: true, folder: &folder{
 			exists: true, name: one.Name, goFiles: one.GoFiles, asmFiles: one.SFiles, objects: one.SysoFiles,
 		}}
-		byPath[p.path], m.packages[p.path] = p, p
+		m.packages[p.path] = p
 		if p.err = l.adoptOne(m, top, p, one); p.err != nil {
 			continue
 		}
 		for _, importPath := range one.Imports {
-			if q := byPath[importPath]; q != nil {
+			if q := m.packages[importPath]; q != nil {
 				p.imports = append(p.imports, q)
 			}
 		}
 	}
-	return nil
+	for _, root := range roots {
+		if p := m.packages[root.path]; p == nil || !p.loaded {
+			root.loaded, root.err = true, fail.Fail(root.place.dir(), "run go list in the folder to see why", "go list says nothing about it")
+			m.packages[root.path] = root
+		}
+	}
 }
 
 func (l *Loader) adoptOne(m *mainModule, top string, p *pkg, one listed) error {

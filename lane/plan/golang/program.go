@@ -3,6 +3,7 @@ package golang
 import (
 	"cmp"
 	"crypto/sha256"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func (m *mainModule) program(root *pkg) (*Program, error) {
 	m.index()
 	parts, ok := m.closure(root)
 	if !ok {
-		return nil, explain(root)
+		return nil, cmp.Or(explain(root), fmt.Errorf("loading %s: some of its packages are not known", root.path))
 	}
 	if root.folder.name != "main" {
 		return nil, fail.Fail(root.place.dir(), "name the folder of a main package", "it holds the package %s, not a program", root.folder.name)

@@ -2,6 +2,7 @@ package golang
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"go/parser"
 	"go/token"
@@ -28,7 +29,7 @@ func (l *Loader) resolve(ctx context.Context, m *mainModule, wave []*pkg) ([]*pk
 		}
 		for _, importPath := range p.folder.imports {
 			q, isNew, err := l.find(m, importPath)
-			if _, ok := err.(doubt); ok {
+			if _, ok := errors.AsType[doubt](err); ok {
 				return nil, err
 			}
 			if isNew {
