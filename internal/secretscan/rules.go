@@ -31,6 +31,7 @@ type rule struct {
 	path            func() *regexp.Regexp // nil: any file
 	group           int                   // the pattern's group that is the credential; 0: the first that matched
 	entropy         float64               // what a credential has more of, in bits a character
+	marks           []string              // the rule's key words, in lower case
 	allowed         []allowed
 }
 
@@ -84,6 +85,9 @@ func loadRules() (*rules, error) {
 		}
 		for _, word := range r.Keywords {
 			word = strings.ToLower(word)
+			if !strings.HasPrefix(r.ID, "generic") { // whose key words are those of the name, not of the value
+				made.marks = append(made.marks, word)
+			}
 			rs.byWord[word] = append(rs.byWord[word], len(rs.list))
 			words = append(words, word)
 		}
@@ -157,11 +161,22 @@ func (r *rule) credential(match string) (from, to int) {
 
 // accepts reports whether value, found within match, is a credential of the rule.
 func (rs *rules) accepts(r *rule, match, value string) bool {
+	if r.marked(value) {
+		return true
+	}
 	if r.entropy > 0 && entropy(value) <= r.entropy {
 		return false
 	}
 	isAllowed := func(a allowed) bool { return a.allows(match, value) }
 	return !slices.ContainsFunc(rs.allowed, isAllowed) && !slices.ContainsFunc(r.allowed, isAllowed)
+}
+
+// marked reports whether value begins with what its issuer puts before each
+// credential, such as "ghp_". Then neither few different characters nor a word
+// such as "example" in it make it harmless.
+func (r *rule) marked(value string) bool {
+	lower := strings.ToLower(value)
+	return slices.ContainsFunc(r.marks, func(mark string) bool { return len(mark) > 3 && strings.HasPrefix(lower, mark) })
 }
 
 func (a allowed) allows(match, value string) bool {

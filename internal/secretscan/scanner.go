@@ -29,12 +29,12 @@ import (
 // MaxBytes is the most that one call looks at.
 const MaxBytes = 8 << 20
 
-// maxHits bounds the work and the report: it is where a call stops: a file with more is not going to be mended line
+// maxHits is where a call stops: a file with more is not going to be mended line
 // by line.
 const maxHits = 100
 
 // revision counts the changes of what this package itself finds.
-const revision = 1
+const revision = 2
 
 // Hit is one place that looks like a credential.
 type Hit struct {

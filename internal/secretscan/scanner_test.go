@@ -79,6 +79,30 @@ func TestC4_ValueAllowListsDoNotHideCredentials(t *testing.T) {
 	}
 }
 
+// What bears its issuer's mark needs no look of chance: examples are told apart
+// from credentials by nobody who finds one.
+func TestC4_FindsMarkedTokensWhateverTheirDigits(t *testing.T) {
+	for _, token := range []string{
+		"gh" + "p_" + strings.Repeat("a", 36),
+		"gh" + "p_0123456789abcdefghijklmnopqrstuvwxyz",
+		"AKIA" + "IOSFODNN7EXAMPLE",
+		"gl" + "pat-" + strings.Repeat("x", 20),
+		"xox" + "b-123456789012-123456789012-abcdefghijklmnopqrstuvwx",
+		"sk" + "-proj-" + strings.Repeat("abcd1234", 4),
+		"sk" + "-" + strings.Repeat("A", 48),
+		"np" + "m_" + strings.Repeat("a", 36),
+	} {
+		if hits := secretscan.Default().Scan("x.txt", []byte("see "+token+" there\n")); len(hits) == 0 || hits[0].Column != 5 {
+			t.Errorf("%s…: %+v", token[:6], hits)
+		}
+	}
+	for _, word := range []string{"task-" + strings.Repeat("abcd1234", 4), "sk-learn-and-other-names-of-things"} {
+		if hits := secretscan.Default().Scan("x.txt", []byte(word)); len(hits) > 0 {
+			t.Errorf("%s: %+v", word, hits)
+		}
+	}
+}
+
 func TestC4_FindsPrivateKeysOfEveryForm(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 // structures applies the detectors that understand a form.
 func structures(data []byte) []match {
 	out := append(privateKeys(data), tokens(data)...)
+	out = append(out, apiKeys(data)...)
 	out = append(out, passwordURLs(data)...)
 	return append(out, documents(data)...)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"regexp"
 
 	"github.com/pikasTech/agentrun/internal/fields"
 )
@@ -28,6 +29,19 @@ func tokens(data []byte) []match {
 		}
 		at = end
 	}
+}
+
+// apiKey is the form of the keys of model providers, of which gitleaks knows only
+// those of some years.
+var apiKey = regexp.MustCompile(`\bsk-(?:[a-z]+[0-9]*-){0,2}[A-Za-z0-9_]{20,}`)
+
+// apiKeys finds keys of model providers.
+func apiKeys(data []byte) []match {
+	var out []match
+	for _, at := range apiKey.FindAllIndex(data, maxHits) {
+		out = append(out, match{rule: "model-provider-key", offset: at[0], end: at[1], why: "a key of a model provider"})
+	}
+	return out
 }
 
 func isHeader(part []byte) bool {

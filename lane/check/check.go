@@ -19,6 +19,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/pikasTech/agentrun/internal/fail"
@@ -63,7 +64,7 @@ func Run(ctx context.Context, src Source) (fail.Findings, error) {
 	}
 	found = append(found, links...)
 	found.Sort()
-	return found, nil
+	return slices.Compact(found), nil
 }
 
 // judge looks at one tree. It is not changed while workers use it.

@@ -223,6 +223,8 @@ func TestC2_WhatAReleaseMakes(t *testing.T) {
 		"a digest in an object":  one("d.json", `{"id": "harbor-api", "built": {"digest": "`+fake.Digest()+`"}}`),
 		"a digest in YAML":       one("d.yaml", "service: harbor-web\nattempts: 1\nimage:\n  digest: "+fake.Digest()+"\n"),
 		"a commit message":       one("log.txt", "promote harbor v0.2 abc\n\nLane-Source-Commit: "+fake.Commit()+"\nLane-Render-Digest: "+fake.Digest()+"\n"),
+		"an invented digest":     one("docs/x.md", "`harbor/harbor-api@sha256:"+strings.Repeat("a", 64)+"`\n"),
+		"in a nested project":    {"examples/shop/deploy/deploy.json": strings.ReplaceAll(harbor, "harbor", "shop"), "examples/shop/x.txt": image + "@" + fake.Digest()},
 		"a run's id":             one("state.json", `{"pipelineRun": "harbor-v02-ci-`+fake.Commit()[:12]+`-3", "state": "Succeeded"}`),
 	})
 }
@@ -234,7 +236,6 @@ func TestC2_LeavesOthersAlone(t *testing.T) {
 		"another project's catalog":  one("docs/example.md", "```json\n"+other+"```\n"),
 		"another project's manifest": one("lane/testdata/x.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  namespace: shop-v02\n"),
 		"a third party's digest":     one("deploy/images/images.lock", "docker.io/library/debian@"+fake.Digest()+"\n"),
-		"an invented digest":         one("docs/x.md", "`harbor/harbor-api@sha256:"+strings.Repeat("0123456789abcdef", 4)+"`\n"),
 		"names of a lane":            one("docs/x.md", "| namespace | `harbor-v02` |\n| runs | `harbor-v02-ci-<12 digits>-<n>` |\n"),
 		"an intent":                  one("docs/x.md", "```json\n"+harbor+"```\n"),
 		"a template":                 one("t.yaml", "apiVersion: v1\nkind: Service\nmetadata:\n  namespace: {{ .Namespace }}\n"),

@@ -21,9 +21,19 @@ const generatedHint = "remove it: releases write it, on the GitOps branch; tests
 // Tekton objects are rule B4's, because they are copies of what lane makes from
 // the intent.
 func (j *judge) generated(f *file, own *owner) fail.Findings {
-	if !own.known() || f.Path == intent.Path { // the intent itself is stricter
-		return nil
+	var found fail.Findings
+	// A folder that names a project of its own is no place to hide the
+	// repository's.
+	for _, o := range distinct(own, j.intents.top) {
+		if o.known() && f.Path != intent.Path { // the intent itself is stricter
+			found = append(found, generatedBy(f, o)...)
+		}
 	}
+	return found
+}
+
+// generatedBy looks for what a release of one project makes, also in base64.
+func generatedBy(f *file, own *owner) fail.Findings {
 	found := madeByRelease(f, own)
 	for offset, decoded := range fields.Base64(f.text) {
 		if !utf8.Valid(decoded) {
@@ -158,14 +168,9 @@ func (g *generatedText) images() {
 		return
 	}
 	for _, at := range own.tagged.in(g.text) {
-		if tag := string(g.text[at[4]:at[5]]); !invented(tag) {
-			g.add(at[0], "C2", "the tag of an image that this project publishes")
-		}
+		g.add(at[0], "C2", "the tag of an image that this project publishes")
 	}
 	for _, at := range digest.FindAllIndex(g.text, -1) {
-		if invented(string(g.text[at[0]:at[1]])) {
-			continue
-		}
 		from := bytes.LastIndexByte(g.text[:at[0]], '\n') + 1
 		line := g.text[from:]
 		if nl := bytes.IndexByte(line, '\n'); nl >= 0 {
@@ -191,23 +196,11 @@ func (g *generatedText) records() {
 		switch {
 		case strings.Contains(strings.ToLower(f.Key), "run") && g.own.run.FindString(f.Value) == f.Value && f.Value != "":
 			g.add(f.Offset, "C2", "the id of a run of this project")
-		case strings.HasPrefix(f.Key, "Lane-") && made(f.Value) && !invented(f.Value):
+		case strings.HasPrefix(f.Key, "Lane-") && made(f.Value):
 			around := g.text[max(0, f.Offset-2048):min(len(g.text), f.Offset+2048)]
 			if g.own.message.Match(around) || g.own.run.Match(around) {
 				g.add(f.Offset, "C2", "the message of a GitOps commit of this project")
 			}
 		}
 	}
-}
-
-// invented reports whether a digest or commit id is one that nothing can have:
-// its digits repeat themselves. Tests and documents write such.
-func invented(id string) bool {
-	digits := strings.TrimPrefix(id, "sha256:")
-	for period := 1; period <= 16; period++ {
-		if digits[period:] == digits[:len(digits)-period] {
-			return true
-		}
-	}
-	return false
 }

@@ -77,12 +77,20 @@ func folderOf(p string) (string, bool) {
 	return strings.CutSuffix(p, "/"+intent.Path)
 }
 
+// folder is that of the innermost project that a file stands in, "." for the
+// repository's own.
+func (all *intents) folder(file string) string {
+	dir := path.Dir(file)
+	for dir != "." && all.byFolder[dir] == nil {
+		dir = path.Dir(dir)
+	}
+	return dir
+}
+
 // of is the project that a file belongs to.
 func (all *intents) of(file string) *owner {
-	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
-		if o, ok := all.byFolder[dir]; ok {
-			return o
-		}
+	if o, ok := all.byFolder[all.folder(file)]; ok {
+		return o
 	}
 	return all.top
 }

@@ -25,10 +25,7 @@ func (j *judge) paths() fail.Findings {
 		if e.Mode == git.ModeSubmodule {
 			add("C1", e.Path, "track the files themselves, or require the module", "a submodule's content is not in the commit, so no build can read it")
 		}
-		inProject := e.Path
-		for folder := range j.intents.byFolder {
-			inProject = strings.TrimPrefix(inProject, folder+"/")
-		}
+		inProject := strings.TrimPrefix(e.Path, j.intents.folder(e.Path)+"/")
 		if ok, _ := path.Match("deploy/artifact-catalog.*.json", inProject); ok {
 			add("C2", e.Path, generatedHint, "an artifact catalog is tracked")
 		}
