@@ -23,13 +23,12 @@ func once(ctx context.Context, dir, rev, cache, before string) error {
 	if err != nil {
 		return err
 	}
-	in := new(intent.Intent)
 	data, err := repo.ReadFile(ctx, commit, intent.Path, 1<<20)
 	if err != nil {
 		return err
 	}
-	// Only decoded: what its checks cost is the intent's own figure.
-	if err := canon.Unmarshal(intent.Path, "D2", data, in, canon.Limits{Bytes: 1 << 20, Depth: 32}); err != nil {
+	in, err := intent.Parse(intent.Path, data)
+	if err != nil {
 		return err
 	}
 	req := plan.Request{Loader: plan.Loader{Repo: repo, Builder: builder, Cache: cache}, Commit: commit, Intent: in}
