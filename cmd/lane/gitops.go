@@ -31,26 +31,27 @@ func (a *app) branch(src *source, to *target) (promote.Branch, error) {
 }
 
 // writableBranch is branch with the history that a promotion is judged by: the
-// source branch as the remote has it.
-func (a *app) writableBranch(ctx context.Context, src *source, to *target) (promote.Branch, error) {
+// source branch as the remote has it. The caller closes the history.
+func (a *app) writableBranch(ctx context.Context, src *source, to *target) (promote.Branch, *history, error) {
 	b, err := a.branch(src, to)
 	if err != nil {
-		return b, err
+		return b, nil, err
 	}
 	ref, tag := src.names.SourceRef(), "refs/tags/"+src.names.SourceBranch
 	refs, err := b.Remote.LsRemote(ctx, ref, tag)
 	if err != nil {
-		return b, fmt.Errorf("reading the source branch: %w", err)
+		return b, nil, fmt.Errorf("reading the source branch: %w", err)
 	}
 	if refs[tag] != "" {
-		return b, fail.Refuse("A1", b.Remote.String()+" "+tag, "rename or delete the tag",
+		return b, nil, fail.Refuse("A1", b.Remote.String()+" "+tag, "rename or delete the tag",
 			"a tag has the name of the source branch: git and Argo CD would prefer it")
 	}
 	if refs[ref] == "" {
-		return b, fail.Refuse("E1", b.Remote.String(), "push the source branch first", "the remote has no %s", ref)
+		return b, nil, fail.Refuse("E1", b.Remote.String(), "push the source branch first", "the remote has no %s", ref)
 	}
-	b.Source = promote.Source{Head: refs[ref], Ancestor: src.repo.IsAncestor}
-	return b, nil
+	h := &history{app: a, src: src, remote: b.Remote, ref: ref}
+	b.Source = promote.Source{Head: refs[ref], Ancestor: h.isAncestor}
+	return b, h, nil
 }
 
 // clock is the time that commits carry: git's own variable, so that a promotion

@@ -47,10 +47,11 @@ nothing and promotes nothing, so it needs no TaskRun. Look at --dry-run first.`,
 
 // init makes the branch of src's lane.
 func (a *app) init(ctx context.Context, src *source, to *target, dryRun bool) (promote.Outcome, error) {
-	b, err := a.writableBranch(ctx, src, to)
+	b, h, err := a.writableBranch(ctx, src, to)
 	if err != nil {
 		return promote.Outcome{}, err
 	}
+	defer h.close()
 	digest, err := src.intent.Digest()
 	if err != nil {
 		return promote.Outcome{}, err

@@ -115,10 +115,11 @@ func (a *app) published(file string, src *source) (*publish.Published, error) {
 
 // promote puts one release on the branch.
 func (a *app) promote(ctx context.Context, src *source, to *target, p *plan.Plan, pub *publish.Published, dryRun bool) (promote.Outcome, error) {
-	b, err := a.writableBranch(ctx, src, to)
+	b, h, err := a.writableBranch(ctx, src, to)
 	if err != nil {
 		return promote.Outcome{}, err
 	}
+	defer h.close()
 	run, _ := currentTaskRun()
 	r := promote.Release{
 		Commit: p.SourceCommitID, DryRun: dryRun,

@@ -83,11 +83,22 @@ func parseRefs(out string) (map[string]string, error) {
 // repository is shallow afterwards. Whether a failure is the remote's or this
 // repository's is told by LsRemote.
 func (r *Repo) Fetch(ctx context.Context, from Remote, ref, local string) (string, error) {
+	return r.fetch(ctx, from, ref, local, "--depth=1")
+}
+
+// FetchHistory brings the commit at the remote's ref and all its ancestors, as
+// far as they are not here, and points the full ref local of this repository at
+// it. It gives the commit's id. Files stay behind if the remote lets them.
+func (r *Repo) FetchHistory(ctx context.Context, from Remote, ref, local string) (string, error) {
+	return r.fetch(ctx, from, ref, local, "--filter=tree:0")
+}
+
+func (r *Repo) fetch(ctx context.Context, from Remote, ref, local, what string) (string, error) {
 	if err := errors.Join(checkRef(ref), checkRef(local)); err != nil {
 		return "", err
 	}
 	_, err := from.run(ctx, call{gitDir: r.GitDir, keep: r.KeepOpen},
-		"fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head", "--no-auto-gc",
+		"fetch", "--quiet", what, "--no-tags", "--no-write-fetch-head", "--no-auto-gc",
 		"--no-recurse-submodules", "--refmap=", "--", from.URL, "+"+ref+":"+local)
 	if err != nil {
 		return "", fmt.Errorf("fetching %s from %s: %w", ref, from, err)

@@ -76,6 +76,29 @@ func Create(ctx context.Context, dir string) (*Repo, error) {
 	return &Repo{GitDir: abs}, nil
 }
 
+// Beside makes an empty bare repository in dir, which must not exist or be empty,
+// that also sees every object of r and is r's no more than that. The history of a
+// shallow r is not seen, because it has ends that only r knows.
+func (r *Repo) Beside(ctx context.Context, dir string) (*Repo, error) {
+	made, err := Create(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	shallow, err := r.IsShallow(ctx)
+	if err != nil || shallow {
+		return made, err
+	}
+	out, err := r.run(ctx, "rev-parse", "--path-format=absolute", "--git-path", "objects")
+	if err != nil {
+		return nil, err
+	}
+	info := filepath.Join(made.GitDir, "objects", "info")
+	if err := os.MkdirAll(info, 0o755); err != nil {
+		return nil, err
+	}
+	return made, os.WriteFile(filepath.Join(info, "alternates"), out, 0o644)
+}
+
 // IsShallow reports whether the history was cut by a clone or fetch with a
 // depth, so that old commits are missing.
 func (r *Repo) IsShallow(ctx context.Context) (bool, error) {
