@@ -27,7 +27,7 @@ func (m *mainModule) index() {
 	if m.indexed {
 		return
 	}
-	m.indexed, m.parts = true, nil
+	m.indexed, m.parts = true, nil // a new list: programs hold the one before
 	modules := map[*owner]bool{m.owner: true}
 	for _, p := range m.packages {
 		p.closure, p.state = nil, unknown

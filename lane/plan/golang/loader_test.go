@@ -359,3 +359,22 @@ func TestProgramNamesItsInputs(t *testing.T) {
 		}
 	}
 }
+
+// What a program is made of stays what it was when others are loaded after it.
+func TestF5_ProgramIsNotChangedByOthers(t *testing.T) {
+	l := loader(open(t, everything, nil))
+	first, err := l.Program(t.Context(), "cmd/plain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs, files := names(first), paths(first)
+	if _, err := l.Program(t.Context(), "cmd/api"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(inputs, names(first)); diff != "" {
+		t.Errorf("inputs (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(files, paths(first)); diff != "" {
+		t.Errorf("files (-before +after):\n%s", diff)
+	}
+}

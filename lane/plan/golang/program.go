@@ -22,6 +22,7 @@ type Program struct {
 
 	module *mainModule
 	own    []canon.Input // sorted
+	all    []part        // what parts has the numbers of: the module's as they were then
 	parts  set
 	digest memo.Key
 }
@@ -55,7 +56,7 @@ func (m *mainModule) program(root *pkg) (*Program, error) {
 	canon.SortInputs(own)
 	return &Program{
 		Package: root.path, ModuleRoot: m.owner.dir, Toolchain: m.toolchain,
-		module: m, own: own, parts: parts, digest: root.digest,
+		module: m, own: own, all: m.parts, parts: parts, digest: root.digest,
 	}, nil
 }
 
@@ -65,7 +66,7 @@ func (m *mainModule) program(root *pkg) (*Program, error) {
 func (p *Program) Inputs() iter.Seq[canon.Input] {
 	return canon.MergeInputs(p.own, func(yield func(canon.Input) bool) {
 		for i := range p.parts.all() {
-			if !yield(p.module.parts[i].input) {
+			if !yield(p.all[i].input) {
 				return
 			}
 		}
@@ -83,7 +84,7 @@ func (p *Program) Digest() memo.Key {
 func (p *Program) Files() []git.Entry {
 	files := slices.Clone(p.module.files)
 	for i := range p.parts.all() {
-		if e := p.module.parts[i].file; e.Path != "" {
+		if e := p.all[i].file; e.Path != "" {
 			files = append(files, e)
 		}
 	}
@@ -95,7 +96,7 @@ func (p *Program) Files() []git.Entry {
 func (p *Program) Modules() []Module {
 	var modules []Module
 	for i := range p.parts.all() {
-		if o := p.module.parts[i].owner; o != nil {
+		if o := p.all[i].owner; o != nil {
 			modules = append(modules, o.module())
 		}
 	}
