@@ -43,12 +43,13 @@ func (r *Repo) Blobs(ctx context.Context) (*Blobs, error) {
 		words: &tail{},
 	}
 	cmd := b.call.command()
-	var err error
-	if b.in, err = cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
 	out, answers, err := os.Pipe() // not StdoutPipe, which loses what is unread when git ends
 	if err != nil {
+		return nil, err
+	}
+	if b.in, err = cmd.StdinPipe(); err != nil {
+		out.Close()
+		answers.Close()
 		return nil, err
 	}
 	cmd.Stdout, cmd.Stderr = answers, b.words

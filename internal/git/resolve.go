@@ -61,20 +61,6 @@ func (r *Repo) whyNot(ctx context.Context, rev string) error {
 	return fail.Fail(rev, "check the name, or git fetch if it is newer than this clone", "resolving the commit: there is no such commit here")
 }
 
-// TagExists reports whether the tag refs/tags/<name> exists. A tag named like a
-// lane's branch is dangerous: git and Argo CD may take it for the branch.
-func (r *Repo) TagExists(ctx context.Context, name string) (bool, error) {
-	return r.refExists(ctx, "refs/tags/"+name)
-}
-
-func (r *Repo) refExists(ctx context.Context, ref string) (bool, error) {
-	_, err := r.run(ctx, "show-ref", "--verify", "--quiet", "--", ref)
-	if exitCode(err) == 1 {
-		return false, nil
-	}
-	return err == nil, err
-}
-
 // Ref is the id that the full ref points at, "" when there is no such ref.
 func (r *Repo) Ref(ctx context.Context, ref string) (string, error) {
 	if err := checkRef(ref); err != nil {

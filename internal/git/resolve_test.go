@@ -52,12 +52,6 @@ func TestResolveRefuses(t *testing.T) {
 		_, err := repo.Resolve(t.Context(), tt.rev)
 		wantFail(t, err, tt.code, tt.why)
 	}
-	if ok, err := repo.TagExists(t.Context(), "v0.1"); !ok || err != nil {
-		t.Errorf("the tag: %v, %v", ok, err)
-	}
-	if ok, err := repo.TagExists(t.Context(), "v0.2"); ok || err != nil {
-		t.Errorf("no tag: %v, %v", ok, err)
-	}
 }
 
 // ambiguous makes two commits whose ids begin with the same four digits.

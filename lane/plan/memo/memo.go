@@ -10,6 +10,8 @@ package memo
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 )
@@ -71,7 +73,7 @@ func (m *Memo) Save() {
 	if m.file == "" || !m.fresh {
 		return
 	}
-	all, room := m.used, 4*len(m.used)+1000
+	all, room := maps.Clone(m.used), 4*len(m.used)+1000
 	for k, v := range m.old {
 		if len(all) >= room {
 			break
@@ -87,7 +89,7 @@ func (m *Memo) Save() {
 		return
 	}
 	_, err = f.Write(encode(all))
-	if cerr := f.Close(); err == nil && cerr == nil {
+	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(f.Name(), m.file)
 	}
 	if err != nil {
