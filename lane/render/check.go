@@ -27,8 +27,7 @@ import (
 // C3); each object is in the lane's namespace or is that Namespace (rule A3);
 // none can be reached from outside (rule A6) or holds a Secret (rule C4); each
 // image is one of the catalog's, by digest (rule F2). files may be a part of a
-// tree, such as the files that a push changes; Tree.Complete looks at the whole.
-// The error is a fail.Findings.
+// tree, such as the files that a push changes. The error is a fail.Findings.
 func Check(files Tree, n names.Names, c *catalog.Catalog) error {
 	paths, images := files.Paths(), pinned(c)
 	found := make([]fail.Findings, len(paths))

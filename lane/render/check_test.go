@@ -150,21 +150,6 @@ func TestD4_RefusesManifestElsewhere(t *testing.T) {
 	}
 }
 
-func TestC3_CompleteNamesWhatIsMissingOrLeftOver(t *testing.T) {
-	in := golden(t, "deployment")
-	n, c := lane(t, in)
-	tree := must(t, in, n, c)
-	all := append(tree.Paths(), n.ArtifactCatalog, n.Metadata()+"/hold.json")
-	if err := tree.Complete(all, n); err != nil {
-		t.Error(err)
-	}
-	old := n.RuntimePath + "/services/renamed.yaml"
-	findings(t, "C3", old, tree.Complete(append(all, old), n))
-	findings(t, "C3", n.ArtifactCatalog, tree.Complete(tree.Paths(), n))
-	findings(t, "C3", all[0], tree.Complete(all[1:], n))
-	findings(t, "C3", "README.md", tree.Complete(append(all, "README.md"), n))
-}
-
 // findings expects one finding at least, by rule and in file.
 func findings(t *testing.T, rule, file string, err error) {
 	t.Helper()

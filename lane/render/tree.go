@@ -23,28 +23,6 @@ func (t Tree) Digest() string {
 	return canon.Identity(inputs)
 }
 
-// Complete proves that a GitOps branch that has exactly the given paths holds
-// the catalog, the tree, the lane's metadata and nothing else (rule C3). The
-// error is a fail.Findings with every path that is missing or left over.
-func (t Tree) Complete(paths []string, n names.Names) error {
-	missing := map[string]bool{n.ArtifactCatalog: true}
-	for path := range t {
-		missing[path] = true
-	}
-	var wrong fail.Findings
-	for _, path := range paths {
-		if !missing[path] && !strings.HasPrefix(path, n.Metadata()+"/") {
-			wrong = append(wrong, fail.Finding{Rule: "C3", File: path, Why: "no catalog, manifest or metadata of this lane", Hint: "promote again: what a release does not render has to go"})
-		}
-		delete(missing, path)
-	}
-	for path := range missing {
-		wrong = append(wrong, fail.Finding{Rule: "C3", File: path, Why: "missing from the GitOps branch", Hint: "promote again: all of a release goes in one commit"})
-	}
-	wrong.Sort()
-	return wrong.Err()
-}
-
 // Paths are the tree's paths, sorted.
 func (t Tree) Paths() []string {
 	paths := make([]string, 0, len(t))
