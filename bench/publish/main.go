@@ -20,7 +20,7 @@ import (
 
 const (
 	services = 10
-	rounds   = 9
+	rounds   = 7
 )
 
 func main() {
@@ -52,7 +52,8 @@ func bench(ctx context.Context) error {
 
 	for _, n := range []int{1, services} {
 		rows := []row{
-			{what: "ko build", do: func(c string) *exec.Cmd { return p.ko(c, n) }},
+			{what: "ko build", do: func(c string) *exec.Cmd { return p.ko(c, "-tags=timetzdata", n) }},
+			{what: "ko build, linked as the lane links", do: func(c string) *exec.Cmd { return p.ko(c, `-tags=timetzdata "-ldflags=-s -w"`, n) }},
 			{what: "lane, BuildKit started for the call", do: func(c string) *exec.Cmd { return p.lane("", c, n) }},
 			{what: "lane, BuildKit running", do: func(c string) *exec.Cmd { return p.lane(p.host, c, n) }},
 			{what: "go build alone", do: func(string) *exec.Cmd { return p.compile(n) }},

@@ -153,13 +153,13 @@ func packages(n int) []string {
 }
 
 // ko publishes the first n services with ko, as a release would: one tag, no
-// bill of materials, linked as the lane links.
-func (p *project) ko(commit string, n int) *exec.Cmd {
+// bill of materials. goflags are the compiler's.
+func (p *project) ko(commit, goflags string, n int) *exec.Cmd {
 	cmd := exec.Command(p.program, append([]string{
 		"build", "--base-import-paths", "--insecure-registry", "--sbom=none", "--platform=" + builder.Platform, "--tags=" + commit,
 	}, packages(n)...)...)
 	cmd.Dir = p.source
-	cmd.Env = append(os.Environ(), "KO_DOCKER_REPO="+p.registry.Addr+"/ko", "KO_DEFAULTBASEIMAGE="+p.base, "DOCKER_CONFIG="+p.home, "CGO_ENABLED=0", "GOFLAGS=-tags=timetzdata")
+	cmd.Env = append(os.Environ(), "KO_DOCKER_REPO="+p.registry.Addr+"/ko", "KO_DEFAULTBASEIMAGE="+p.base, "DOCKER_CONFIG="+p.home, "CGO_ENABLED=0", "GOFLAGS="+goflags)
 	return cmd
 }
 
