@@ -69,10 +69,13 @@ Exit code 3 means that there are differences.`,
 					return err
 				}
 			}
-			if err := a.emitDiff(d); err != nil || len(d.Objects) == 0 {
+			if err := a.emitDiff(d); err != nil || len(d.Objects)+len(d.Problems) == 0 {
 				return err
 			}
-			return &fail.Error{Code: fail.Differs, Err: fmt.Errorf("%d objects would change", len(d.Objects))}
+			return &fail.Error{
+				Code: fail.Differs, Hint: "lane promote makes them",
+				Err: fmt.Errorf("a promotion would make changes: %d of objects, %d of files that are no manifests", len(d.Objects), len(d.Problems)),
+			}
 		},
 	}
 	cmd.Flags().StringVar(&commit, "commit", "HEAD", "the source `commit` to compare")

@@ -20,6 +20,16 @@ type namesDocument struct {
 	names.Names
 }
 
+// errorDocument is what every verb prints with -o json when it has nothing else to
+// print.
+type errorDocument struct {
+	header
+	ExitCode int    `json:"exitCode"`
+	Rule     string `json:"rule,omitempty"`
+	Message  string `json:"message"`
+	Hint     string `json:"hint,omitempty"`
+}
+
 // findingsDocument is what `lane check -o json` prints.
 type findingsDocument struct {
 	header

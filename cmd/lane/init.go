@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/lane/catalog"
 	"github.com/pikasTech/agentrun/lane/promote"
 )
@@ -52,6 +53,12 @@ func (a *app) init(ctx context.Context, src *source, to *target, dryRun bool) (p
 		return promote.Outcome{}, err
 	}
 	defer h.close()
+	if on, err := h.isAncestor(ctx, src.commit, b.Source.Head); err != nil {
+		return promote.Outcome{}, err
+	} else if !on {
+		return promote.Outcome{}, fail.Refuse("E1", src.commit, "name a commit of the source branch with --commit",
+			"the commit is not on %s of the remote", src.names.SourceRef())
+	}
 	digest, err := src.intent.Digest()
 	if err != nil {
 		return promote.Outcome{}, err

@@ -60,7 +60,7 @@ repository, and the later steps refuse the result.`,
 				if err != nil {
 					return err
 				}
-				if err := writeFile(out, data); err != nil {
+				if err := src.writeDocument(ctx, out, data); err != nil {
 					return err
 				}
 			}

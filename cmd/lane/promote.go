@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/registry"
@@ -115,6 +116,9 @@ func (a *app) published(file string, src *source) (*publish.Published, error) {
 
 // promote puts one release on the branch.
 func (a *app) promote(ctx context.Context, src *source, to *target, p *plan.Plan, pub *publish.Published, dryRun bool) (promote.Outcome, error) {
+	if err := a.confirm(ctx, src, to, p, pub); err != nil {
+		return promote.Outcome{}, err
+	}
 	b, h, err := a.writableBranch(ctx, src, to)
 	if err != nil {
 		return promote.Outcome{}, err
@@ -139,6 +143,21 @@ func (a *app) promote(ctx context.Context, src *source, to *target, p *plan.Plan
 		r.TaskRuns = []string{run.taskRun}
 	}
 	return b.Apply(ctx, r)
+}
+
+// confirm takes neither file at its word: the plan's identities are those of the
+// commit, and the published images are in the registry and were built from them.
+func (a *app) confirm(ctx context.Context, src *source, to *target, p *plan.Plan, pub *publish.Published) error {
+	components, err := a.components(ctx, src, p, func(plan.Service) bool { return true })
+	if err != nil {
+		return err
+	}
+	if err := p.Confirm(components); err != nil {
+		return err
+	}
+	client := registry.New(src.intent.Registry.Insecure)
+	defer client.Close()
+	return pub.Confirm(ctx, client, to.registryOf(src.intent))
 }
 
 // preflight is the last look at what is about to be pushed: every image still
@@ -183,7 +202,7 @@ func (src *source) answering(ctx context.Context, to *target, c *catalog.Catalog
 		return fmt.Errorf("asking for the images: %w", err)
 	}
 	if len(missing) == 0 {
-		return nil
+		return builtAsSaid(ctx, client, c, images)
 	}
 	gone := make([]string, len(missing))
 	for i, m := range missing {
@@ -191,6 +210,19 @@ func (src *source) answering(ctx context.Context, to *target, c *catalog.Catalog
 	}
 	return fail.Refuse("F2", to.registryOf(src.intent), "plan the commit again with --rebuild for these services, then publish it",
 		"the registry no longer has %s", strings.Join(gone, ", "))
+}
+
+// builtAsSaid refuses a catalog whose images are not those of its identities: it
+// was edited by a hand.
+func builtAsSaid(ctx context.Context, client *registry.Client, c *catalog.Catalog, images []registry.Image) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(registry.Parallel)
+	for i, s := range c.Services {
+		g.Go(func() error {
+			return publish.WasBuiltFrom(ctx, client, images[i].Ref, images[i].Digest, s.ComponentIdentity)
+		})
+	}
+	return g.Wait()
 }
 
 // outcomeDocument is what `lane promote -o json` and `lane init -o json` print.

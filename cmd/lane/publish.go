@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -62,7 +63,7 @@ Outside a TaskRun only a scratch registry on loopback can be written.`,
 				if err != nil {
 					return err
 				}
-				if err := writeFile(out, data); err != nil {
+				if err := src.writeDocument(ctx, out, data); err != nil {
 					return err
 				}
 			}
@@ -82,7 +83,7 @@ func (a *app) publish(ctx context.Context, src *source, to *target, p *plan.Plan
 	if err != nil {
 		return nil, err
 	}
-	components, err := a.components(ctx, src, p)
+	components, err := a.components(ctx, src, p, func(s plan.Service) bool { return s.Decision == plan.Build })
 	if err != nil {
 		return nil, err
 	}
@@ -103,14 +104,12 @@ func (a *app) publish(ctx context.Context, src *source, to *target, p *plan.Plan
 	return publisher.Run(ctx, p, components)
 }
 
-// components are what the images of the services that p builds are made of.
-func (a *app) components(ctx context.Context, src *source, p *plan.Plan) ([]*plan.Component, error) {
+// components are what the images of some of p's services are made of.
+func (a *app) components(ctx context.Context, src *source, p *plan.Plan, wanted func(plan.Service) bool) ([]*plan.Component, error) {
 	var services []intent.Service
 	for _, s := range src.intent.EnabledServices() {
-		for _, b := range p.ToBuild() {
-			if b.ID == s.ID {
-				services = append(services, s)
-			}
+		if slices.ContainsFunc(p.Services, func(in plan.Service) bool { return in.ID == s.ID && wanted(in) }) {
+			services = append(services, s)
 		}
 	}
 	own, err := publish.OwnImage()

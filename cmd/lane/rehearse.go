@@ -97,6 +97,9 @@ func (a *app) rehearse(ctx context.Context, dir string, commits []string, opts p
 	for i, rev := range commits {
 		r, err := a.rehearseOne(ctx, rev, to, opts)
 		if err != nil {
+			if len(doc.Releases) > 0 {
+				err = errors.Join(err, a.emit(doc, func(io.Writer) {}))
+			}
 			return fmt.Errorf("rehearsing %s: %w", rev, err)
 		}
 		doc.Releases = append(doc.Releases, *r)

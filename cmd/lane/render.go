@@ -51,7 +51,9 @@ and exits with 3 when they differ, writing nothing.`,
 			case out != "" && compare != "":
 				return usageError("--out and --check exclude each other")
 			case out != "":
-				return a.writeTree(out, tree)
+				if err := a.writeTree(out, tree); err != nil || !a.json() {
+					return err
+				}
 			case compare != "":
 				return a.compareTree(compare, tree)
 			}

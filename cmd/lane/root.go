@@ -17,6 +17,7 @@ import (
 // app is what every verb is given: the streams and the flags that all share.
 type app struct {
 	stdout, stderr io.Writer
+	printed        bool   // whether the output has its document
 	dir            string // -C
 	format         string // -o
 	cache          string // --cache
@@ -39,20 +40,25 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return int(code)
 }
 
-// report prints one error: what was being done, where, why, and the hint.
+// report tells one error: what was being done, where, why, and one hint. With
+// -o json it is also the output's document, unless there is one already.
 func (a *app) report(cmd *cobra.Command, code fail.Code, err error) {
-	if code == fail.Interrupted {
-		fmt.Fprintf(a.stderr, "%s: interrupted; run the same command again to go on\n", cmd.CommandPath())
-		return
+	text, hint := err.Error(), fail.HintOf(err)
+	switch {
+	case code == fail.Interrupted:
+		text, hint = "interrupted", "run the same command again to go on"
+	case code == fail.Usage && hint == "":
+		hint = "see " + cmd.CommandPath() + " --help"
 	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintf(a.stderr, "%s: %s\n", cmd.CommandPath(), text)
-	}
-	if hint := fail.HintOf(err); hint != "" {
+	fmt.Fprintf(a.stderr, "%s: %s\n", cmd.CommandPath(), text)
+	if hint != "" {
 		fmt.Fprintf(a.stderr, "hint: %s\n", hint)
 	}
-	if code == fail.Usage {
-		fmt.Fprintf(a.stderr, "hint: see %s --help\n", cmd.CommandPath())
+	if a.json() && !a.printed {
+		doc := errorDocument{headerOf("Error"), int(code), fail.RuleOf(err), text, hint}
+		if data, err := canon.Marshal(doc); err == nil {
+			_ = a.print(data) // the exit code has told it
+		}
 	}
 }
 
@@ -141,6 +147,7 @@ func (a *app) emit(doc any, text func(w io.Writer)) error {
 
 // print writes the output. One that is cut short would pass for the whole.
 func (a *app) print(data []byte) error {
+	a.printed = true
 	if _, err := a.stdout.Write(data); err != nil {
 		return fail.Fail("standard output", "give it room, and run it again", "writing the output: %w", cause(err))
 	}

@@ -6,12 +6,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/scratch"
 	"github.com/pikasTech/agentrun/internal/testkit"
 )
@@ -65,6 +68,7 @@ func TestScript(t *testing.T) {
 			"commit":   cmdCommit,
 			"registry": cmdRegistry,
 			"remote":   cmdRemote,
+			"edit":     cmdEdit,
 			"exit":     testkit.Exit,
 			"hang":     cmdHang,
 			"asked":    cmdAsked,
@@ -177,4 +181,50 @@ func cmdAsked(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("nobody asked")
+}
+
+// cmdEdit (edit FILE POINTER VALUE) writes a string, or what VALUE as FILE:/POINTER
+// names, at a JSON pointer, and leaves the file in canonical form: as somebody
+// would who knows the form.
+func cmdEdit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: edit FILE POINTER VALUE")
+	}
+	read := func(name string) (doc any) {
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(name)), &doc))
+		return doc
+	}
+	var value any = args[2]
+	if file, pointer, ok := strings.Cut(args[2], ":/"); ok {
+		value = at(ts, read(file), pointer, nil)
+	}
+	doc := read(args[0])
+	at(ts, doc, args[1], func(any) any { return value })
+	data, err := canon.Marshal(doc)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
+}
+
+// at is the value that pointer names in doc; change, if set, replaces it.
+func at(ts *testscript.TestScript, doc any, pointer string, change func(any) any) any {
+	key, rest, deeper := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
+	step := func(v any) any {
+		if deeper {
+			return at(ts, v, rest, change)
+		}
+		return v
+	}
+	switch doc := doc.(type) {
+	case map[string]any:
+		if change != nil && !deeper {
+			doc[key] = change(doc[key])
+		}
+		return step(doc[key])
+	case []any:
+		i, err := strconv.Atoi(key)
+		ts.Check(err)
+		return step(doc[i])
+	}
+	ts.Fatalf("there is no %s", pointer)
+	return nil
 }

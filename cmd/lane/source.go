@@ -112,12 +112,62 @@ func readFile(name string) ([]byte, error) {
 	return data, nil
 }
 
-// writeFile writes a document all or not at all.
+// writeFile writes a document all or not at all. A device or a pipe, which cannot
+// be replaced, is written to; a link is followed.
 func writeFile(name string, data []byte) error {
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		name = real
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		if info.IsDir() {
+			return usageError("%s: it is a folder; name a file", name)
+		}
+		if err := os.WriteFile(name, data, 0); err != nil {
+			return fail.Fail(name, "give it room, and run it again", "writing the file: %w", cause(err))
+		}
+		return nil
+	}
 	if err := renameio.WriteFile(name, data, 0o644, renameio.WithTempDir(filepath.Dir(name))); err != nil {
 		return fail.Fail(name, "choose a folder that can be written and has room", "writing the file: %w", cause(err))
 	}
 	return nil
+}
+
+// writeDocument is writeFile for what a verb makes of src, which is never one of
+// its tracked files (rule D3).
+func (src *source) writeDocument(ctx context.Context, name string, data []byte) error {
+	tracked, err := src.tracks(ctx, name)
+	if err != nil {
+		return err
+	}
+	if tracked {
+		return fail.Refuse("D3", name, "name a file that git does not track", "no step writes a file of the source branch")
+	}
+	return writeFile(name, data)
+}
+
+// tracks reports whether name is a file of src's commit in its work tree.
+func (src *source) tracks(ctx context.Context, name string) (bool, error) {
+	if src.repo.WorkTree == "" {
+		return false, nil
+	}
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return false, err
+	}
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(abs)); err == nil {
+		abs = filepath.Join(folder, filepath.Base(abs))
+	}
+	top, err := filepath.EvalSymlinks(src.repo.WorkTree)
+	if err != nil {
+		return false, err
+	}
+	path, err := filepath.Rel(top, abs)
+	if err != nil || !filepath.IsLocal(path) {
+		return false, nil
+	}
+	entries, err := src.repo.Tree(ctx, src.commit, filepath.ToSlash(path))
+	return len(entries) > 0, err
 }
 
 // cause drops the path that an error repeats: the message has it already.

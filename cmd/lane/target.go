@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -72,10 +73,10 @@ func (t *target) guardRegistry(in *intent.Intent) error {
 	if _, ok := currentTaskRun(); ok {
 		return nil
 	}
-	if _, _, err := net.SplitHostPort(addr); err != nil {
+	if _, ok := port(addr); !ok {
 		return usageError("--registry %s: want host:port", addr)
 	}
-	if addr == in.Registry.Address || !registry.Loopback(addr) {
+	if sameService(addr, in.Registry.Address) || !registry.Loopback(addr) {
 		return fail.Refuse("B1", addr,
 			"start a scratch registry and name it with --registry 127.0.0.1:PORT, or run lane rehearse, which does both",
 			"outside a TaskRun only a scratch registry on loopback can be written")
@@ -90,12 +91,40 @@ func (t *target) guardRemote(in *intent.Intent) error {
 	if _, ok := currentTaskRun(); ok {
 		return nil
 	}
-	if remote == in.Source.Repository || !localRemote(remote) {
+	if sameRemote(remote, in.Source.Repository) || !localRemote(remote) {
 		return fail.Refuse("B1", git.Redact(remote),
 			"name a scratch repository with --remote (a path, or a URL on 127.0.0.1), or run lane rehearse, which makes one",
 			"outside a TaskRun only a scratch git remote on this machine can be written")
 	}
 	return nil
+}
+
+// sameService reports whether two addresses may be one server: loopback has many
+// names, so there the port alone tells.
+func sameService(a, b string) bool {
+	if a == b {
+		return true
+	}
+	portA, okA := port(a)
+	portB, okB := port(b)
+	return okA && okB && portA == portB && registry.Loopback(a) && registry.Loopback(b)
+}
+
+// port is the number behind the last colon of a host:port.
+func port(address string) (uint64, bool) {
+	_, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	return n, err == nil && n > 0
+}
+
+// sameRemote reports whether two git URLs may be one repository.
+func sameRemote(a, b string) bool {
+	ua, errA := url.Parse(a)
+	ub, errB := url.Parse(b)
+	return a == b || errA == nil && errB == nil && ua.Host != "" && sameService(ua.Host, ub.Host)
 }
 
 // localRemote reports whether remote is a path, a file URL or an HTTP URL on

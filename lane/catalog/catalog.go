@@ -11,6 +11,7 @@ package catalog
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -91,9 +92,9 @@ var serviceID = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,50}[a-z0-9])?$`)
 // messages. A catalog that is truncated, of a newer version, of another lane,
 // not in canonical form or malformed in any field is refused by rule C5.
 func Parse(file string, data []byte, n names.Names) (*Catalog, error) {
-	c := new(Catalog)
-	if err := canon.Unmarshal(file, "C5", data, c, limits); err != nil {
-		return nil, fmt.Errorf("reading the catalog: %w", err)
+	c, err := decode(file, data)
+	if err != nil {
+		return nil, err
 	}
 	if err := c.validate(file, n); err != nil {
 		return nil, err
@@ -106,6 +107,17 @@ func Parse(file string, data []byte, n names.Names) (*Catalog, error) {
 		return nil, refuse(file, "it is not in canonical form, so it was not written by lane")
 	}
 	return c, nil
+}
+
+// decode reads the form alone. What is wrong with it is no matter of mending: a
+// catalog is never written by hand.
+func decode(file string, data []byte) (*Catalog, error) {
+	c := new(Catalog)
+	err := canon.Unmarshal(file, "C5", data, c, limits)
+	if findings, ok := errors.AsType[fail.Findings](err); ok {
+		return nil, refuse(findings[0].Where(), "%s", findings[0].Why)
+	}
+	return c, err
 }
 
 func refuse(where, format string, args ...any) error {
@@ -176,9 +188,9 @@ func (s Service) validate(where string, n names.Names, released string) error {
 // SourceCommit is the released commit that a catalog names, read before it is
 // known whose lane's catalog it should be. Parse judges the rest.
 func SourceCommit(file string, data []byte) (string, error) {
-	c := new(Catalog)
-	if err := canon.Unmarshal(file, "C5", data, c, limits); err != nil {
-		return "", fmt.Errorf("reading the catalog: %w", err)
+	c, err := decode(file, data)
+	if err != nil {
+		return "", err
 	}
 	if !canon.IsCommit(c.SourceCommitID) {
 		return "", refuse(file, "sourceCommitId %q is not a full commit id", c.SourceCommitID)

@@ -105,6 +105,23 @@ func TestNextIsIdempotent(t *testing.T) {
 	}
 }
 
+// A service that was built although the catalog has its very image meanwhile
+// keeps its entry, and so its pods.
+func TestNextKeepsTheSameImage(t *testing.T) {
+	n, first := release(t)
+	api := plan.Service{ID: "api", Decision: plan.Build, Identity: digest1}
+	web := plan.Service{ID: "web", Decision: plan.Reuse, Identity: digest2}
+	got, err := catalog.Next(first, n, planOf(commitB, api, web), publishedOf(n, commitB, digest1, api))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, _ := first.Service("api")
+	was.Status = catalog.Reused
+	if now, _ := got.Service("api"); now != was {
+		t.Errorf("got %+v, want %+v", now, was)
+	}
+}
+
 func TestF4_NextRefuses(t *testing.T) {
 	n, first := release(t)
 	build := plan.Service{ID: "api", Decision: plan.Build, Identity: digest3}
@@ -157,9 +174,9 @@ func TestC5_ParseRefuses(t *testing.T) {
 		rule string
 		why  string
 	}{
-		{"empty", nil, "", "not valid JSON"},
-		{"truncated", good[:len(good)/2], "", "not valid JSON"},
-		{"unknown field", []byte(strings.Replace(string(good), `"kind"`, `"note": "x", "kind"`, 1)), "", `unknown field "note"`},
+		{"empty", nil, "C5", "not valid JSON"},
+		{"truncated", good[:len(good)/2], "C5", "not valid JSON"},
+		{"unknown field", []byte(strings.Replace(string(good), `"kind"`, `"note": "x", "kind"`, 1)), "C5", `unknown field "note"`},
 		{"not canonical", []byte(strings.Replace(string(good), "\n", "\n\n", 1)), "C5", "not in canonical form"},
 		{"newer version", edit(func(c *catalog.Catalog) { c.APIVersion = "lane.agentrun.dev/v2" }), "C5", "apiVersion"},
 		{"another kind", edit(func(c *catalog.Catalog) { c.Kind = "Plan" }), "C5", "kind"},

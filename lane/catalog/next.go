@@ -43,6 +43,11 @@ func Next(previous *Catalog, n names.Names, p *plan.Plan, pub *publish.Published
 			}
 			s.SourceCommitID = p.SourceCommitID
 			s.Image = built.Image
+			// Built while another release put the same image in the catalog: it stays
+			// that one's, or pods would restart for nothing.
+			if was, ok := previous.Service(planned.ID); ok && was.ComponentIdentity == planned.Identity && was.Image.Digest == built.Image.Digest {
+				s.SourceCommitID, s.Image = was.SourceCommitID, was.Image
+			}
 		case plan.Reuse:
 			if isBuilt {
 				return nil, refuseNext("service %s was published although the plan reuses it", planned.ID)

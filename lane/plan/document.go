@@ -101,6 +101,27 @@ func Parse(file string, data []byte, n names.Names) (*Plan, error) {
 	return p, nil
 }
 
+// Confirm refuses a plan that does not have exactly the given components, with
+// their identities: it was made by another lane, or edited (rule F5).
+func (p *Plan) Confirm(components []*Component) error {
+	refuse := func(service, format string, args ...any) error {
+		return fail.Refuse("F5", service, "plan the commit again, with this version of lane", format, args...)
+	}
+	made := map[string]string{}
+	for _, c := range components {
+		made[c.ServiceID] = c.Identity()
+	}
+	for _, s := range p.Services {
+		switch identity, ok := made[s.ID]; {
+		case !ok:
+			return refuse(s.ID, "at %.12s there is no such service", p.SourceCommitID)
+		case identity != s.Identity:
+			return refuse(s.ID, "at %.12s it is made of %s, the plan says %s", p.SourceCommitID, identity, s.Identity)
+		}
+	}
+	return nil
+}
+
 // SourceCommit is the commit that a plan names, read before it is known whose
 // plan it should be. Parse judges the rest.
 func SourceCommit(file string, data []byte) (string, error) {

@@ -28,8 +28,8 @@ func compare(head []git.Entry, wanted map[string][]byte, carried func(path strin
 	c := Changes{Added: []string{}, Changed: []string{}, Removed: []string{}}
 	there := make(map[string]bool, len(head))
 	for _, e := range head {
-		if carried(e.Path) {
-			continue
+		if carried(e.Path) && e.Mode == git.ModeFile {
+			continue // a link or a program there was put by a hand
 		}
 		there[e.Path] = true
 		data, ok := wanted[e.Path]

@@ -39,7 +39,7 @@ func TestC3_ComparisonLeadsToExactlyTheWantedContent(t *testing.T) {
 		}
 		want := map[string]git.Entry{}
 		for path, e := range head {
-			if carried(path) {
+			if carried(path) && e.Mode == git.ModeFile {
 				want[path] = e
 			}
 		}

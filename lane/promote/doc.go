@@ -9,7 +9,7 @@
 //
 // What holds:
 //   - The branch afterwards has exactly the wanted files and, byte for byte, the
-//     lane's metadata (<runtime path>/.lane/) of the head. Files of removed
+//     regular files of the lane's metadata (<runtime path>/.lane/) of the head. Files of removed
 //     services and files that somebody added by hand are gone.
 //   - The branch only moves by one commit on top of the head that was decided
 //     on. A remote that moved meanwhile is read again and everything is decided

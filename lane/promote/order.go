@@ -20,14 +20,13 @@ type Source struct {
 type order string
 
 const (
-	first     order = "first"     // nothing was released yet
 	same      order = "same"      // it is the promoted commit
 	newer     order = "newer"     // it contains the promoted commit
 	older     order = "older"     // the promoted commit contains it
 	rewritten order = "rewritten" // the promoted commit is no longer on the source branch
 )
 
-// order compares candidate with the promoted commit, "" for none. A candidate
+// order compares candidate with the promoted commit. A candidate
 // that is not on the source branch is refused, and so is one that is neither
 // before nor after a promoted commit that is.
 func (s Source) order(ctx context.Context, promoted, candidate string) (order, error) {
@@ -39,10 +38,7 @@ func (s Source) order(ctx context.Context, promoted, candidate string) (order, e
 		return "", fail.Refuse("E1", candidate, "release a commit of the source branch",
 			"the commit is not on the source branch, whose head is %.12s", s.Head)
 	}
-	switch promoted {
-	case "":
-		return first, nil
-	case candidate:
+	if promoted == candidate {
 		return same, nil
 	}
 	if after, err := s.contains(ctx, promoted, candidate); err != nil {

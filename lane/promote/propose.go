@@ -26,7 +26,9 @@ func (p *promotion) propose(ctx context.Context) (proposal, error) {
 		DryRun: p.DryRun, Branch: p.Names.GitopsRef(), Source: p.Commit, Replaced: replaced,
 		Previous: p.head.Commit, Commit: p.head.Commit, Notes: []string{},
 	}
-	order, err := p.Source.order(ctx, replaced, p.Commit)
+	// The first catalog released nothing, but it too was made at a commit: what is
+	// older than that is older than the lane.
+	order, err := p.Source.order(ctx, p.head.Catalog.SourceCommitID, p.Commit)
 	if err != nil {
 		return proposal{}, err
 	}
@@ -35,7 +37,7 @@ func (p *promotion) propose(ctx context.Context) (proposal, error) {
 		return proposal{outcome: out}, nil
 	}
 	if order == rewritten {
-		out.Notes = append(out.Notes, fmt.Sprintf("the promoted commit %.12s is no longer on the source branch: its history was rewritten", replaced))
+		out.Notes = append(out.Notes, fmt.Sprintf("the promoted commit %.12s is no longer on the source branch: its history was rewritten", p.head.Catalog.SourceCommitID))
 	}
 	files, err := p.Make(ctx, p.head)
 	if err != nil {

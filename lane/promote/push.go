@@ -86,7 +86,7 @@ func (p *promotion) confirm(ctx context.Context) (moved bool, err error) {
 
 func (p *promotion) superseded() error {
 	return &fail.Error{
-		Code: fail.Stale, Where: p.where(), Hint: "nothing to do; to go back on purpose, use lane rollback",
+		Code: fail.Stale, Where: p.where(), Hint: "nothing to do: what is promoted contains this commit",
 		Err: fmt.Errorf("superseded: the newer commit %.12s is promoted already", p.head.Catalog.SourceCommitID),
 	}
 }

@@ -70,15 +70,8 @@ func (r *run) builtFrom(ctx context.Context, j *job, digest string, mustExist bo
 			return false, err
 		}
 	}
-	m, err := r.Registry.Manifest(ctx, j.ref, digest)
-	if err != nil {
-		return false, err
-	}
-	config, err := r.Registry.Config(ctx, j.ref, m)
-	if err != nil {
-		return false, err
-	}
-	return config.Labels[builder.IdentityLabel] == j.identity, nil
+	said, err := identityOf(ctx, r.Registry, j.ref, digest)
+	return said == j.identity, err
 }
 
 // finish gives a pushed digest its tag, unless the tag means another image, and

@@ -2,11 +2,8 @@ package render
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/pikasTech/agentrun/internal/canon"
-	"github.com/pikasTech/agentrun/internal/fail"
-	"github.com/pikasTech/agentrun/lane/names"
 )
 
 // Tree is manifests: path from the root of the GitOps branch, slash separated,
