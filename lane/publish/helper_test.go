@@ -69,7 +69,11 @@ func helper(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return out.Save(filepath.Join(dir, ".git", "published.json"))
+	data, err := out.Encode()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, ".git", "published.json"), data, 0o600)
 }
 
 // makePlan is a plan that builds all of the services at commit.

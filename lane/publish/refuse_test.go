@@ -207,20 +207,3 @@ func TestTwoCallsTakeTurns(t *testing.T) {
 		}
 	}
 }
-
-func TestSaveIsWholeOrNothing(t *testing.T) {
-	dir := t.TempDir()
-	file := filepath.Join(dir, "published.json")
-	for range 2 {
-		if err := (&publish.Published{}).Save(file); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
-		t.Errorf("%v, %v", entries, err)
-	}
-	err := (&publish.Published{}).Save(filepath.Join(dir, "none", "published.json"))
-	if fail.CodeOf(err) != fail.Failed || fail.HintOf(err) == "" {
-		t.Errorf("got %v", err)
-	}
-}

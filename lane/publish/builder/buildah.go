@@ -38,6 +38,7 @@ type Buildah struct {
 	dir      string
 	env      []string
 	registry *registry.Client
+	cache    *cache
 }
 
 // StartBuildah finds the program, whose version must be the one of
@@ -51,7 +52,10 @@ func StartBuildah(ctx context.Context, o BuildahOptions) (*Buildah, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting buildah: %w", err)
 	}
-	b := &Buildah{program: program, dir: dir, registry: o.Registry}
+	b := &Buildah{program: program, dir: dir, registry: o.Registry, cache: &cache{dir: dir, folders: []string{"root", "run"}}}
+	if err := b.cache.open(ctx); err != nil {
+		return nil, err
+	}
 	const registries = "home/.config/containers/registries.d"
 	for _, sub := range []string{"root", "run", registries} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
@@ -90,7 +94,7 @@ func StartBuildah(ctx context.Context, o BuildahOptions) (*Buildah, error) {
 func (b *Buildah) Name() string { return "buildah " + BuildahVersion }
 
 // Close implements Builder.
-func (b *Buildah) Close() {}
+func (b *Buildah) Close() { b.cache.close() }
 
 // Build implements Builder.
 func (b *Buildah) Build(ctx context.Context, r Request) (string, error) {
@@ -154,9 +158,11 @@ func (b *Buildah) run(ctx context.Context, r Request, network bool, args ...stri
 	cmd.Stdout, cmd.Stderr = words, words
 	cmd.SysProcAttr = rootWithNetwork(network)
 	err := child.Run(ctx, cmd)
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
+	}
+	b.cache.suspect()
+	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("building %s: %w", r.Image, err)
 	case errors.Is(err, syscall.EPERM):

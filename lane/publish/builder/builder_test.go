@@ -17,7 +17,7 @@ const copyOnly = "FROM scratch\nCOPY --chmod=0555 --chown=0:0 api /api\nCOPY --c
 
 var twoFiles = map[string]string{"api": "a program", "ca.pem": "certificates"}
 
-func TestF5_TwiceOnACleanCache(t *testing.T) {
+func TestE5_F5_TwiceOnACleanCache(t *testing.T) {
 	address := startRegistry(t)
 	for _, bb := range builders {
 		t.Run(bb.name, func(t *testing.T) {

@@ -45,6 +45,7 @@ type BuildKit struct {
 	address  string
 	home     string
 	daemon   *daemon // nil when it is somebody else's
+	cache    *cache  // of the daemon
 }
 
 // StartBuildKit connects to a running buildkitd, or starts one that ends with
@@ -66,7 +67,8 @@ func StartBuildKit(ctx context.Context, o BuildKitOptions) (*BuildKit, error) {
 	version := ""
 	if o.Host == "" {
 		o.Dir = dir
-		if b.daemon, err = startDaemon(ctx, o, b.home); err != nil {
+		b.cache = &cache{dir: dir, folders: []string{"rootless", "rootful"}}
+		if b.daemon, err = startDaemon(ctx, o, b.home, b.cache); err != nil {
 			return nil, err
 		}
 		b.address, version = b.daemon.address, b.daemon.version
@@ -88,6 +90,7 @@ func (b *BuildKit) Name() string { return "buildkit " + BuildKitVersion }
 func (b *BuildKit) Close() {
 	if b.daemon != nil {
 		b.daemon.stop()
+		b.cache.close()
 	}
 }
 
@@ -140,6 +143,7 @@ func (b *BuildKit) Build(ctx context.Context, r Request) (string, error) {
 	cmd := b.command(buildArgs(r, metadata, policy)...)
 	cmd.Stdout, cmd.Stderr = words, words
 	if err := child.Run(ctx, cmd); err != nil {
+		b.cache.suspect()
 		if ctx.Err() != nil {
 			return "", fmt.Errorf("building %s: %w", r.Image, err)
 		}

@@ -47,7 +47,7 @@ exec runc "$@"
 
 // startDaemon starts buildkitd in a user namespace of one id, which needs no
 // rights, or without one when that is asked for or the only way left.
-func startDaemon(ctx context.Context, o BuildKitOptions, home string) (*daemon, error) {
+func startDaemon(ctx context.Context, o BuildKitOptions, home string, c *cache) (*daemon, error) {
 	program, err := find(o.Bin, "buildkitd", makeHint)
 	if err != nil {
 		return nil, err
@@ -62,6 +62,9 @@ func startDaemon(ctx context.Context, o BuildKitOptions, home string) (*daemon, 
 		return nil, fail.Fail(o.Dir, "choose a state folder with a shorter path", "a socket in this folder has a path of %d bytes, the most is %d", len(socket), maxSocket)
 	}
 	d.address = "unix://" + socket
+	if err := c.open(ctx); err != nil {
+		return nil, err
+	}
 	env := environment(home, o.Plain...)
 	env = append(env, "PATH="+filepath.Dir(runc)+string(os.PathListSeparator)+os.Getenv("PATH"))
 
@@ -93,7 +96,7 @@ func (d *daemon) run(ctx context.Context, o BuildKitOptions, program string, env
 		func() error { return os.MkdirAll(root, 0o700) },
 		func() error { return os.WriteFile(config, daemonConfig(o.Plain), 0o600) },
 		func() error { return os.WriteFile(runc, []byte(wrapper), 0o700) },
-		func() error { return clearDead(ctx, root, socket) },
+		func() error { return os.RemoveAll(socket) }, // of a call that was killed
 	} {
 		if err := step(); err != nil {
 			return fmt.Errorf("starting buildkitd: %w", err)

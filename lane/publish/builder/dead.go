@@ -3,7 +3,6 @@ package builder
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,57 +14,45 @@ import (
 	"github.com/pikasTech/agentrun/internal/fail"
 )
 
-// clearDead removes what a killed call left behind: its socket and, if it is
-// still on its way out, its daemon. The caller holds the lock of the state
-// folder, so no living call uses root.
-func clearDead(ctx context.Context, root, socket string) error {
-	deadline := time.Now().Add(child.Grace)
-	for !free(filepath.Join(root, "buildkitd.lock")) {
-		if time.Now().After(deadline) {
-			if killed := killDaemons(root); killed == 0 || time.Now().After(deadline.Add(child.Grace)) {
-				return fail.Fail(root, "end the buildkitd that uses this folder, or choose another state folder", "another program holds the lock of the builder's state")
+// endLeft ends the builders that a killed call left running over root: they are
+// asked to end, and then made to. The caller holds the lock of the state folder,
+// so no living call uses root.
+func endLeft(ctx context.Context, root string) error {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		for deadline := time.Now().Add(child.Grace); time.Now().Before(deadline); {
+			pids := users(root)
+			if len(pids) == 0 {
+				return nil
+			}
+			for _, pid := range pids {
+				_ = syscall.Kill(pid, sig) // it may be gone already
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("ending what a killed call left: %w", context.Cause(ctx))
+			case <-time.After(20 * time.Millisecond):
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(20 * time.Millisecond):
-		}
 	}
-	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("removing a stale socket: %w", err)
-	}
-	return nil
+	return fail.Fail(root, "end the program that uses this folder, or choose another state folder", "a builder that an earlier call started does not end")
 }
 
-// free reports whether nobody holds the lock file.
-func free(lock string) bool {
-	f, err := os.OpenFile(lock, os.O_RDWR, 0)
+// users are the processes that were started, by this package, with this --root.
+func users(root string) []int {
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
-		return errors.Is(err, os.ErrNotExist)
+		return nil
 	}
-	defer f.Close()
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
-}
-
-// killDaemons ends the processes whose command line is that of a buildkitd that
-// this package started with this root, and counts them.
-func killDaemons(root string) int {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return 0
-	}
-	want := []byte("\x00--root\x00" + root + "\x00--addr\x00")
-	n := 0
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
+	var pids []int
+	want := []byte("\x00--root\x00" + root + "\x00")
+	for _, file := range files {
+		line, err := os.ReadFile(file)
+		if err != nil || !bytes.Contains(line, want) {
 			continue
 		}
-		line, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
-		if err == nil && bytes.Contains(line, want) && syscall.Kill(pid, syscall.SIGKILL) == nil {
-			n++
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
+			pids = append(pids, pid)
 		}
 	}
-	return n
+	return pids
 }
