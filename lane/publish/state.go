@@ -88,8 +88,8 @@ func (s *state) folder(service string) (string, error) {
 // note remembers which digest an identity was built to. It is only a hint where
 // to look: what counts is what the registry proves.
 func (s *state) note(identity string, ref registry.Ref, digest string) error {
-	file := s.noteFile(identity)
-	return renameio.WriteFile(file, []byte(ref.At(digest)+"\n"), 0o644, renameio.WithTempDir(filepath.Dir(file)))
+	// In work, what a killed call began to write is cleared away.
+	return renameio.WriteFile(s.noteFile(identity), []byte(ref.At(digest)+"\n"), 0o644, renameio.WithTempDir(s.work()))
 }
 
 // noted is the digest that was remembered for this repository, or "".
