@@ -7,7 +7,7 @@ export CGO_ENABLED := 0
 
 GO_TOOLS := go tool -modfile=tools/go.mod
 BUILDKIT := bin/buildkitd bin/buildctl
-PACKAGES := docker-registry runc buildah uidmap postgresql git
+PACKAGES := docker-registry runc buildah uidmap busybox-static postgresql git
 
 .PHONY: help demo test unit check fuzz bench deps clean
 

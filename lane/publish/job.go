@@ -148,7 +148,7 @@ func (w *workshop) publish(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	digest, err := b.Build(ctx, request)
+	digest, err := build(ctx, b, request, j)
 	if err != nil {
 		return err
 	}
@@ -163,4 +163,28 @@ func (w *workshop) publish(ctx context.Context, j *job) error {
 	}
 	w.tell(Event{Service: j.ServiceID, Step: Done, Detail: digest})
 	return nil
+}
+
+// build builds one image. What RUN does is nobody's to know before, so an image
+// with RUN is built a second time from nothing: one that comes out differently is
+// no function of its inputs, and is refused by rule F5.
+func build(ctx context.Context, b builder.Builder, request builder.Request, j *job) (string, error) {
+	digest, err := b.Build(ctx, request)
+	if err != nil || !j.HasRun {
+		return digest, err
+	}
+	request.Fresh = true
+	request.Scratch += "-again"
+	if err := os.Mkdir(request.Scratch, 0o700); err != nil {
+		return "", fmt.Errorf("preparing the image: %w", err)
+	}
+	again, err := b.Build(ctx, request)
+	if err != nil {
+		return "", err
+	}
+	if again != digest {
+		return "", fail.Refuse("F5", j.Dockerfile.Path, "let RUN depend on nothing but its files: no time, no random numbers, no order of a file system",
+			"built twice it gave %s and %s", digest, again)
+	}
+	return digest, nil
 }

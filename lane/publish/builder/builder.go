@@ -58,6 +58,7 @@ type Request struct {
 	Image      registry.Ref      // where it is pushed to
 	Bases      map[string]string // name in FROM → reference@sha256:…
 	Identity   string            // value of IdentityLabel
+	Fresh      bool              // nothing is taken from the builder's cache
 	Insecure   bool              // the registry speaks plain HTTP
 	Scratch    string            // an empty folder for the builder's own use, removed by the caller
 }

@@ -171,6 +171,9 @@ func buildArgs(r Request, metadata, policy string) []string {
 		"--opt", "force-network-mode=none",
 		"--opt", "label:" + IdentityLabel + "=" + r.Identity,
 	}
+	if r.Fresh {
+		args = append(args, "--no-cache")
+	}
 	for _, name := range r.baseNames() {
 		args = append(args, "--opt", "context:"+name+"=docker-image://"+r.Bases[name])
 	}
