@@ -28,6 +28,7 @@ var files = map[string]string{
 	"cmd/api/main.go": `package main
 
 import (
+	"crypto/x509"
 	"fmt"
 	"time"
 
@@ -35,6 +36,10 @@ import (
 )
 
 func main() {
+	roots, err := x509.SystemCertPool()
+	if err != nil || roots.Equal(x509.NewCertPool()) {
+		panic(fmt.Sprint("no certificate authorities: ", err))
+	}
 	if _, err := time.LoadLocation("Europe/Berlin"); err != nil {
 		panic(err)
 	}

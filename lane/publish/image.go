@@ -3,6 +3,7 @@ package publish
 import (
 	"bytes"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,10 +20,11 @@ const certificatesFile = "ca-certificates.crt"
 
 // ownDockerfile is the Dockerfile of a service that has none: the program, the
 // certificate authorities of the web, and a user that is not root. Time zones
-// are in the program. The certificates come first, so that their layer is shared.
+// are in the program. The certificates come first, so that their layer is shared;
+// without --chmod, which BuildKit would give to the folders above them too.
 func ownDockerfile(service string) string {
 	return `FROM scratch
-COPY --chmod=0444 --chown=0:0 ` + certificatesFile + ` /etc/ssl/certs/` + certificatesFile + `
+COPY --chown=0:0 ` + certificatesFile + ` /etc/ssl/certs/` + certificatesFile + `
 COPY --chmod=0555 --chown=0:0 ` + service + ` /` + service + `
 USER 65532:65532
 ENTRYPOINT ["/` + service + `"]
@@ -90,8 +92,10 @@ func (w *workshop) request(j *job, dir, binary string) (builder.Request, error) 
 }
 
 func writeOwn(r builder.Request, service string) error {
-	if err := os.WriteFile(r.Dockerfile, []byte(ownDockerfile(service)), 0o644); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(r.Context, certificatesFile), certificates(), 0o644)
+	file := filepath.Join(r.Context, certificatesFile)
+	return errors.Join(
+		os.WriteFile(r.Dockerfile, []byte(ownDockerfile(service)), 0o644),
+		os.WriteFile(file, certificates(), 0o644),
+		os.Chmod(file, 0o644), // whatever the umask is
+	)
 }

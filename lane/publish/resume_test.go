@@ -99,6 +99,16 @@ func TestKilledAtRandomPoints(t *testing.T) {
 		p.whole(commit)
 	}
 	t.Logf("killed after %v", last)
+
+	// What came of all that is what a quiet machine makes.
+	commit := p.git("rev-parse", "HEAD")
+	survived, _ := p.mustPublish(commit)
+	quiet := newProject(t)
+	quiet.dir = p.dir
+	want, _ := quiet.mustPublish(commit)
+	if diff := cmp.Diff(want, survived); diff != "" {
+		t.Errorf("(-quiet +killed):\n%s", diff)
+	}
 }
 
 // noHalfState proves everything that the commit's tags mean by now.

@@ -2,7 +2,9 @@ package builder
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +36,7 @@ func (c *cache) open(ctx context.Context) error {
 	sealed, err := os.ReadFile(c.seal())
 	if err != nil || string(sealed) != boot() {
 		for _, folder := range c.folders {
-			if err := os.RemoveAll(filepath.Join(c.dir, folder)); err != nil {
+			if err := removeAll(filepath.Join(c.dir, folder)); err != nil {
 				return fmt.Errorf("throwing away a cache that was not closed: %w", err)
 			}
 		}
@@ -43,6 +45,21 @@ func (c *cache) open(ctx context.Context) error {
 		return fmt.Errorf("opening the builder's cache: %w", err)
 	}
 	return nil
+}
+
+// removeAll is os.RemoveAll where images have folders that nobody may write.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, _ error) error {
+		if d != nil && d.IsDir() {
+			_ = os.Chmod(path, 0o700) // if this is not enough, the removal says so
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
 }
 
 // suspect keeps the cache from being sealed. A nil cache is somebody else's.
