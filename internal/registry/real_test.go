@@ -15,10 +15,13 @@ import (
 	"github.com/pikasTech/agentrun/internal/scratch"
 )
 
-// real is a repository in Docker's own registry.
-func real(t *testing.T) registry.Ref {
+// real is a repository in Docker's own registry, which keeps its blobs in dir.
+func real(t *testing.T, dir string) registry.Ref {
 	t.Helper()
-	r, err := scratch.StartRegistry(t.Context(), t.TempDir(), scratch.RegistryOptions{})
+	if testing.Short() {
+		t.Skip("needs docker-registry")
+	}
+	r, err := scratch.StartRegistry(t.Context(), dir, scratch.RegistryOptions{})
 	if err != nil {
 		if os.Getenv("CI") != "true" && strings.HasPrefix(fail.HintOf(err), "apt-get") {
 			t.Skip(err)
@@ -65,7 +68,7 @@ func pushBlobs(t *testing.T, c *registry.Client, ref registry.Ref) {
 }
 
 func TestPushesAndReadsBack(t *testing.T) {
-	ref, c := real(t), registry.New(false)
+	ref, c := real(t, t.TempDir()), registry.New(false)
 	defer c.Close()
 	if _, found, err := c.Head(t.Context(), ref, tag); err != nil || found {
 		t.Fatalf("an empty registry: %t, %v", found, err)
@@ -100,7 +103,7 @@ func TestPushesAndReadsBack(t *testing.T) {
 
 // What Debian's registry really does, and why a proof asks as it does.
 func TestF3_TheRegistrysTraps(t *testing.T) {
-	ref, c := real(t), registry.New(false)
+	ref, c := real(t, t.TempDir()), registry.New(false)
 	defer c.Close()
 	pushBlobs(t, c, ref)
 	if err := c.PutTag(t.Context(), ref, tag, manifest); err != nil {
@@ -156,7 +159,7 @@ func TestF3_TheRegistrysTraps(t *testing.T) {
 }
 
 func TestExistsNamesWhatIsGone(t *testing.T) {
-	ref, c := real(t), registry.New(false)
+	ref, c := real(t, t.TempDir()), registry.New(false)
 	defer c.Close()
 	pushBlobs(t, c, ref)
 	if _, err := c.PutManifest(t.Context(), ref, manifest); err != nil {
@@ -177,19 +180,12 @@ func TestExistsNamesWhatIsGone(t *testing.T) {
 
 func TestRegistryWithAFullOrReadOnlyDisk(t *testing.T) {
 	dir := t.TempDir()
-	r, err := scratch.StartRegistry(t.Context(), dir, scratch.RegistryOptions{})
-	if err != nil {
-		if os.Getenv("CI") != "true" && strings.HasPrefix(fail.HintOf(err), "apt-get") {
-			t.Skip(err)
-		}
-		t.Fatal(err)
-	}
-	defer r.Close()
+	ref := real(t, dir)
 	// A file where the registry wants a folder fails for root too.
 	if err := os.WriteFile(dir+"/blobs", nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err = client(t).PutBlob(t.Context(), registry.Ref{Registry: r.Addr, Repository: repository}, canon.Digest(layer), int64(len(layer)), reader(layer))
+	err := client(t).PutBlob(t.Context(), ref, canon.Digest(layer), int64(len(layer)), reader(layer))
 	if fail.CodeOf(err) != fail.Failed || !strings.Contains(err.Error(), "500") || fail.HintOf(err) == "" {
 		t.Errorf("got %v", err)
 	}

@@ -16,6 +16,9 @@ import (
 
 func startRegistry(t *testing.T, dir string) *scratch.Registry {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs docker-registry")
+	}
 	r, err := scratch.StartRegistry(t.Context(), dir, scratch.RegistryOptions{})
 	if strings.HasPrefix(fail.HintOf(err), "apt-get") && os.Getenv("CI") != "true" {
 		t.Skip(err)
