@@ -126,8 +126,7 @@ func fields(of reflect.Type, seen map[reflect.Type]bool) []string {
 	}
 	seen[of] = true
 	var all []string
-	for i := range of.NumField() {
-		f := of.Field(i)
+	for f := range of.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name != "" && name != "-" {
 			all = append(all, name)

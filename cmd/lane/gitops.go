@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"time"
@@ -95,8 +96,6 @@ func (src *source) files(c *catalog.Catalog) (map[string][]byte, error) {
 		return nil, err
 	}
 	files := map[string][]byte{src.names.ArtifactCatalog: data}
-	for path, content := range tree {
-		files[path] = content
-	}
+	maps.Copy(files, tree)
 	return files, nil
 }

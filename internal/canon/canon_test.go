@@ -71,12 +71,12 @@ func TestIdentityNamesItsInputs(t *testing.T) {
 	if canon.Identity([]canon.Input{{Name: "x", Value: "1\n1:y"}}) == canon.Identity([]canon.Input{{Name: "x", Value: "1"}, {Name: "y"}}) {
 		t.Error("two lists run together")
 	}
-	names := ""
+	var names strings.Builder
 	for in := range canon.MergeInputs(a, slices.Values([]canon.Input{{Name: "w", Value: "0"}, {Name: "x", Value: "2"}, {Name: "z", Value: "3"}})) {
-		names += in.Name + in.Value
+		names.WriteString(in.Name + in.Value)
 	}
-	if names != "w0x1x2y2z3" {
-		t.Errorf("merged: %s", names)
+	if names.String() != "w0x1x2y2z3" {
+		t.Errorf("merged: %s", names.String())
 	}
 	got := canon.Changes(a, []canon.Input{{Name: "x", Value: "1"}, {Name: "y", Value: "3"}, {Name: "z", Value: "4"}})
 	if len(got) != 2 || got[0] != (canon.Change{Name: "y", Before: "2", After: "3"}) || got[1] != (canon.Change{Name: "z", After: "4"}) {

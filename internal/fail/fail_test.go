@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/pikasTech/agentrun/internal/fail"
@@ -49,12 +50,12 @@ func TestCodeHintAndRuleSurviveWrapping(t *testing.T) {
 func TestFindingsAreSorted(t *testing.T) {
 	fs := fail.Findings{{File: "b", Line: 1}, {File: "a", Line: 9}, {File: "a", Line: 2, Rule: "D2"}, {File: "a", Line: 2, Rule: "C2"}}
 	fs.Sort()
-	got := ""
+	var got strings.Builder
 	for _, f := range fs {
-		got += fmt.Sprintf("%s %s;", f.Where(), f.Rule)
+		fmt.Fprintf(&got, "%s %s;", f.Where(), f.Rule)
 	}
-	if want := "a:2 C2;a:2 D2;a:9 ;b:1 ;"; got != want {
-		t.Errorf("got %s, want %s", got, want)
+	if want := "a:2 C2;a:2 D2;a:9 ;b:1 ;"; got.String() != want {
+		t.Errorf("got %s, want %s", got.String(), want)
 	}
 	if fs.Err() == nil || fail.Findings(nil).Err() != nil {
 		t.Error("Err does not follow the number of findings")

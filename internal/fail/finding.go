@@ -12,8 +12,8 @@ import (
 type Finding struct {
 	Rule    string `json:"rule"`              // such as "D2", or "" for a document that no rule is about
 	File    string `json:"file"`              // path in the commit, slash separated
-	Line    int    `json:"line,omitzero"`    // from 1; 0 when the file as a whole is meant
-	Column  int    `json:"column,omitzero"`  // from 1, in bytes
+	Line    int    `json:"line,omitzero"`     // from 1; 0 when the file as a whole is meant
+	Column  int    `json:"column,omitzero"`   // from 1, in bytes
 	Pointer string `json:"pointer,omitempty"` // JSON pointer, for JSON documents
 	Why     string `json:"why"`
 	Hint    string `json:"hint"`
