@@ -2,7 +2,6 @@ module github.com/pikasTech/agentrun/bench/publish/ko
 
 go 1.26.8
 
-
 tool github.com/google/ko
 
 require (
