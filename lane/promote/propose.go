@@ -26,10 +26,17 @@ func (p *promotion) propose(ctx context.Context) (proposal, error) {
 		DryRun: p.DryRun, Branch: p.Names.GitopsRef(), Source: p.Commit, Replaced: replaced,
 		Previous: p.head.Commit, Commit: p.head.Commit, Notes: []string{},
 	}
-	// The first catalog released nothing, but it too was made at a commit: what is
+	// Asked beside the making of the content: each waits for something else. The
+	// first catalog released nothing, but it too was made at a commit, and what is
 	// older than that is older than the lane.
-	order, err := p.Source.order(ctx, p.head.Catalog.SourceCommitID, p.Commit)
-	if err != nil {
+	var order order
+	var ordered errgroup.Group
+	ordered.Go(func() (err error) {
+		order, err = p.Source.order(ctx, p.head.Catalog.SourceCommitID, p.Commit)
+		return err
+	})
+	files, makeErr := p.Make(ctx, p.head)
+	if err := ordered.Wait(); err != nil {
 		return proposal{}, err
 	}
 	if order == older && !p.Rollback {
@@ -39,9 +46,8 @@ func (p *promotion) propose(ctx context.Context) (proposal, error) {
 	if order == rewritten {
 		out.Notes = append(out.Notes, fmt.Sprintf("the promoted commit %.12s is no longer on the source branch: its history was rewritten", p.head.Catalog.SourceCommitID))
 	}
-	files, err := p.Make(ctx, p.head)
-	if err != nil {
-		return proposal{}, err
+	if makeErr != nil {
+		return proposal{}, makeErr
 	}
 	var wanted *catalog.Catalog
 	var admitted errgroup.Group // beside the comparison: both read every byte
