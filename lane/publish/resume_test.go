@@ -54,8 +54,9 @@ func TestResumesAfterAFailure(t *testing.T) {
 	}
 }
 
-// Killed again and again at random points, it leaves no half state: what has a
-// tag is proved, nothing keeps running, and the last call finishes.
+// Killed again and again at random points (LANE_KILLS times, or 20), it leaves no
+// half state: what has a tag is proved, nothing keeps running, and the last call
+// finishes.
 func TestKilledAtRandomPoints(t *testing.T) {
 	kills := 20
 	if n, err := strconv.Atoi(os.Getenv("LANE_KILLS")); err == nil {
