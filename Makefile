@@ -9,7 +9,7 @@ GO_TOOLS := go tool -modfile=tools/go.mod
 BUILDKIT := bin/buildkitd bin/buildctl
 PACKAGES := docker-registry runc buildah uidmap busybox-static postgresql git
 
-.PHONY: help demo test unit check fuzz bench deps clean
+.PHONY: help demo test unit kill check fuzz bench deps clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test: deps bin/lane ## all tests, with the real registry, git, BuildKit and Post
 
 unit: ## the tests that need no other program
 	go test -short ./...
+
+kill: deps ## stop publish and promote at random points, LANE_KILLS times each (default 20)
+	go test -count=1 -timeout 30m -run Killed ./lane/publish ./lane/promote
 
 check: bin/lane ## formatting, static analysis, module tidiness, the lane's own rules
 	tools/check

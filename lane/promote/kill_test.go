@@ -13,11 +13,14 @@ import (
 	"time"
 )
 
-// A process that is killed at any moment, with or without its git, leaves the
-// branch at the old or the new commit, and a cache that does not stop the next
-// one.
+// A process that is killed at any moment (LANE_KILLS times, or 20), with or
+// without its git, leaves the branch at the old or the new commit, and a cache
+// that does not stop the next one.
 func TestKilledAtAnyMoment(t *testing.T) {
-	const kills = 20
+	kills := 20
+	if n, err := strconv.Atoi(os.Getenv("LANE_KILLS")); err == nil {
+		kills = n
+	}
 	w := newWorld(t, kills+2)
 	cache := t.TempDir()
 	start := time.Now()
