@@ -80,7 +80,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 differences found, 4 refused by a rule,
   lane names                      every name of the lane
   lane check                      the commit against the rules
   lane plan --explain agentrun-mgr`,
-		Args:              usage(cobra.NoArgs),
+		Args:              knownVerb,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
@@ -105,6 +105,20 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 differences found, 4 refused by a rule,
 		a.renderCommand(), a.diffCommand(), a.initCommand(), a.promoteCommand(), a.rehearseCommand(),
 	)
 	return root
+}
+
+// knownVerb refuses a verb that does not exist, with those that are written almost
+// like it.
+func knownVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := &fail.Error{Code: fail.Usage, Err: fmt.Errorf("unknown command '%s'", args[0])}
+	cmd.SuggestionsMinimumDistance = 2
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		err.Hint = "did you mean lane " + strings.Join(like, ", lane ") + "?"
+	}
+	return err
 }
 
 // usage turns an argument check's error into a usage error.

@@ -145,7 +145,7 @@ func cmdReplace(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(name, []byte(strings.Replace(string(data), args[1], args[2], 1)), 0o644))
 }
 
-// cmdHang (hang) listens at $HANG and never answers.
+// cmdHang (hang) listens at a new $HANG and never answers.
 func cmdHang(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: hang")
@@ -153,8 +153,8 @@ func cmdHang(ts *testscript.TestScript, neg bool, args []string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Defer(func() { listener.Close() })
-	asked := filepath.Join(ts.MkAbs("."), ".asked")
 	ts.Setenv("HANG", listener.Addr().String())
+	asked := marker(ts)
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -169,12 +169,17 @@ func cmdHang(ts *testscript.TestScript, neg bool, args []string) {
 	}()
 }
 
+// marker is the file that says that somebody has asked $HANG.
+func marker(ts *testscript.TestScript) string {
+	return filepath.Join(ts.MkAbs("."), ".asked-"+strings.ReplaceAll(ts.Getenv("HANG"), ":", "-"))
+}
+
 // cmdAsked (asked) waits until somebody asks $HANG.
 func cmdAsked(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: asked")
 	}
-	asked := filepath.Join(ts.MkAbs("."), ".asked")
+	asked := marker(ts)
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if os.Remove(asked) == nil {
 			return

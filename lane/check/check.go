@@ -1,5 +1,5 @@
-// Package check judges a source tree against the rules (C, D and those that
-// speak of documents).
+// Package check judges a source tree against the rules that speak of one; Rules
+// lists them.
 //
 // Run reads one commit and never the work tree, and returns every finding at
 // once: the rule, file and line, why, and what to do. Content is looked at, not

@@ -8,7 +8,7 @@
 // or looks like a credential. What cannot be declared at all - NodePort,
 // hostPort, hostNetwork, wildcard RBAC, a namespace of one's own choice - has no
 // field (rules A1, A6, B2). The package never writes the file (rule D3), knows
-// no project by name and asks no network.
+// no project by name, rule B3's two domains aside, and asks no network.
 package intent
 
 import "github.com/pikasTech/agentrun/lane/names"
