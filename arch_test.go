@@ -49,6 +49,7 @@ var allowed = []rule{
 	{"lane/catalog", "joins a plan with what was published", []string{"lane/names", "lane/plan", "lane/publish", "internal/canon", "internal/fail"}},
 	{"lane/render", "pure: no git, no registry, no cluster", []string{"lane/names", "lane/intent", "lane/catalog", "internal/canon", "internal/fail"}},
 	{"lane/diff", "compares manifests, whoever made them", []string{"lane/names", "internal/canon", "internal/fail"}},
+	{"lane/pipeline", "the objects that carry a release; made from the intent alone", []string{"lane/names", "lane/intent", "internal/canon", "internal/fail"}},
 	{"lane/promote", "moves the GitOps branch; is handed the content", []string{"lane/names", "lane/catalog", "internal/canon", "internal/fail", "internal/git"}},
 	{"cmd/lane", "joins the stages", []string{
 		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/publish", "lane/publish/builder", "lane/catalog", "lane/render", "lane/diff", "lane/promote",

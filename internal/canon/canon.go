@@ -27,18 +27,32 @@ func Marshal(v any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding json: %w", err)
 	}
+	formatted, err := format(raw)
+	if err != nil {
+		return nil, fmt.Errorf("formatting json: %w", err)
+	}
+	return formatted, nil
+}
+
+// IsCanonical reports whether data is a JSON value as Marshal writes it. Unlike
+// encoding the decoded value again, it does not know which fields a type has:
+// that all of them are there is for the caller to see.
+func IsCanonical(data []byte) bool {
+	formatted, err := format(bytes.Clone(data))
+	return err == nil && bytes.Equal(formatted, data)
+}
+
+// format rewrites raw, in place where there is room.
+func format(raw []byte) ([]byte, error) {
 	val := jsontext.Value(raw)
-	err = val.Format(
+	err := val.Format(
 		jsontext.ReorderRawObjects(true),
 		jsontext.CanonicalizeRawInts(false),
 		jsontext.CanonicalizeRawFloats(false),
 		jsontext.EscapeForHTML(false),
 		jsontext.WithIndent("  "),
 	)
-	if err != nil {
-		return nil, fmt.Errorf("formatting json: %w", err)
-	}
-	return append(bytes.TrimRight(val, "\n"), '\n'), nil
+	return append(bytes.TrimRight(val, "\n"), '\n'), err
 }
 
 // Digest is "sha256:" and the hex SHA-256 of data.

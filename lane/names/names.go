@@ -148,3 +148,17 @@ func (n Names) PipelineRun(commit string, nth int) string {
 // Repository is a service's image repository within the registry. It holds no
 // lane: the same source gives the same image in every lane (rule F6).
 func (n Names) Repository(service string) string { return n.Project + "/" + service }
+
+// Toolchain is the repository of the image that the pipeline's steps run in.
+func (n Names) Toolchain() string { return n.Project + "/toolchain" }
+
+// CIClaim is the lane's volume claim in the Tekton namespace: workspaces and
+// caches of its runs.
+func (n Names) CIClaim() string { return n.RuntimeNamespace + "-ci" }
+
+// GitSecret is the Secret in the Tekton namespace with what git signs in with.
+func (n Names) GitSecret() string { return n.RuntimeNamespace + "-git" }
+
+// SigningSecret is the Secret in the Tekton namespace with the key that signs
+// promotions.
+func (n Names) SigningSecret() string { return n.RuntimeNamespace + "-signing" }

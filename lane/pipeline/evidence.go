@@ -1,0 +1,32 @@
+package pipeline
+
+// The tasks of a lane's Pipeline, in their order; check and plan go side by side.
+const (
+	TaskPrepare = "prepare-source"
+	TaskCheck   = "check"
+	TaskPlan    = "plan"
+	TaskPublish = "publish"
+	TaskPromote = "promote"
+)
+
+// The results that tasks leave behind. They are small on purpose: documents
+// travel by the workspace, and what stays is what they can be recognised by.
+const (
+	ResultCommit    = "commit"    // of prepare-source: the source commit, full id
+	ResultBuild     = "build"     // of plan: how many services are to be built
+	ResultPlan      = "plan"      // of plan: digest of the plan's document
+	ResultPublished = "published" // of publish: digest of the published images' document
+	ResultOutcome   = "outcome"   // of promote: promoted, nothing-to-change or superseded
+	ResultGitops    = "gitops"    // of promote: the commit that the GitOps branch is at, full id
+	ResultServices  = "services"  // of promote: digest of the catalog's services section
+)
+
+// The labels of a PipelineRun, by which it is found.
+const (
+	LabelProject = "lane.agentrun.dev/project"
+	LabelLane    = "lane.agentrun.dev/lane"
+	LabelCommit  = "lane.agentrun.dev/commit" // full id
+)
+
+// The parameters of a lane's Pipeline.
+const ParamCommit = "commit" // the source commit, full id
