@@ -28,6 +28,7 @@ var allowed = []rule{
 	{"internal/child", "programs that end with the command", []string{"internal/fail"}},
 	{"internal/git", "the only place that runs git", []string{"internal/fail", "internal/canon", "internal/child"}},
 	{"internal/registry", "the only place that talks to a registry", []string{"internal/fail", "internal/canon"}},
+	{"internal/kube", "the only place that talks to a cluster", []string{"internal/fail"}},
 	{"internal/fields", "pairs in a text of any notation", nil},
 	{"internal/secretscan", "the only place that knows what a secret looks like", []string{"internal/canon", "internal/fields"}},
 	{"internal/canon/schematest", "holds a schema against its type, in tests", nil},

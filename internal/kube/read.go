@@ -1,0 +1,156 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+)
+
+// Selection narrows a list or watch. The zero value is everything.
+type Selection struct {
+	Labels string // a label selector, such as app=web,tier!=db
+	Fields string // a field selector, such as metadata.name=web
+}
+
+func (s Selection) options() metav1.ListOptions {
+	return metav1.ListOptions{LabelSelector: s.Labels, FieldSelector: s.Fields}
+}
+
+// on is the resource within its namespace; "" is all of them, or none.
+func (c *Client) on(gvr schema.GroupVersionResource, namespace string) dynamic.ResourceInterface {
+	return c.dynamic.Resource(gvr).Namespace(namespace)
+}
+
+// limited is a context with the time limit of one request.
+func (c *Client) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, c.timeout, errSlow)
+}
+
+// try sends a request whose answer is not an object.
+func (c *Client) try(ctx context.Context, r *rest.Request) ([]byte, error) {
+	ctx, cancel := c.limited(ctx)
+	defer cancel()
+	return r.Do(ctx).Raw()
+}
+
+// raw is try with an error for people.
+func (c *Client) raw(ctx context.Context, q question, r *rest.Request) ([]byte, error) {
+	data, err := c.try(ctx, r)
+	return data, c.explain(ctx, q, err)
+}
+
+// Get reads one object. Namespace is "" for what is in none.
+func (c *Client) Get(ctx context.Context, gvr schema.GroupVersionResource, namespace, name string) (*unstructured.Unstructured, error) {
+	q := question{verb: "get", gvr: gvr, namespace: namespace, name: name}
+	limited, cancel := c.limited(ctx)
+	defer cancel()
+	obj, err := c.on(gvr, namespace).Get(limited, name, metav1.GetOptions{})
+	if err != nil {
+		return nil, c.explain(ctx, q, err)
+	}
+	return obj, nil
+}
+
+// List reads all objects of a resource in a namespace ("" is all of them), page by
+// page. More than MaxObjects are an error.
+func (c *Client) List(ctx context.Context, gvr schema.GroupVersionResource, namespace string, s Selection) (*unstructured.UnstructuredList, error) {
+	q := question{verb: "list", gvr: gvr, namespace: namespace}
+	all := &unstructured.UnstructuredList{}
+	err := c.pages(ctx, q, func(ctx context.Context, next string) (string, int, error) {
+		o := s.options()
+		o.Limit, o.Continue = pageSize, next
+		page, err := c.on(gvr, namespace).List(ctx, o)
+		if err != nil {
+			return "", 0, err
+		}
+		if next == "" {
+			all = &unstructured.UnstructuredList{Object: page.Object}
+		}
+		all.Items = append(all.Items, page.Items...)
+		all.SetResourceVersion(page.GetResourceVersion())
+		return page.GetContinue(), len(all.Items), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	all.SetContinue("")
+	return all, nil
+}
+
+// Metadata lists what objects are called, labelled and owned by, and nothing of
+// what they hold: of a Secret no value leaves the server.
+func (c *Client) Metadata(ctx context.Context, gvr schema.GroupVersionResource, namespace string, s Selection) (*metav1.PartialObjectMetadataList, error) {
+	const accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+	q := question{verb: "list", gvr: gvr, namespace: namespace}
+	all := &metav1.PartialObjectMetadataList{}
+	err := c.pages(ctx, q, func(ctx context.Context, next string) (string, int, error) {
+		r := c.rest.Get().AbsPath(path(gvr, namespace)...).SetHeader("Accept", accept).Param("limit", fmt.Sprint(pageSize))
+		for key, value := range map[string]string{"labelSelector": s.Labels, "fieldSelector": s.Fields, "continue": next} {
+			if value != "" {
+				r = r.Param(key, value)
+			}
+		}
+		data, err := r.Do(ctx).Raw()
+		if err != nil {
+			return "", 0, err
+		}
+		var page metav1.PartialObjectMetadataList
+		if err := json.Unmarshal(data, &page); err != nil || page.Kind != "PartialObjectMetadataList" {
+			return "", 0, fmt.Errorf("the server does not answer with metadata alone")
+		}
+		if next == "" {
+			all.Items = nil
+		}
+		all.Items = append(all.Items, page.Items...)
+		all.ResourceVersion = page.ResourceVersion
+		return page.Continue, len(all.Items), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// pages asks for page after page. When the list has become too old to go on with,
+// it begins again, once.
+func (c *Client) pages(ctx context.Context, q question, page func(ctx context.Context, next string) (string, int, error)) error {
+	next, again := "", true
+	for {
+		limited, cancel := c.limited(ctx)
+		following, n, err := page(limited, next)
+		cancel()
+		switch {
+		case err != nil && next != "" && again && (apierrors.IsResourceExpired(err) || apierrors.IsGone(err)):
+			next, again = "", false
+			continue
+		case err != nil:
+			return c.explain(ctx, q, err)
+		case n > MaxObjects:
+			return fail.Fail(c.Server, "find out who makes so many, and delete what is not needed", "listing %s: there are more than %d", q, MaxObjects)
+		case following == "":
+			return nil
+		}
+		next = following
+	}
+}
+
+// path is where a resource stands on the server.
+func path(gvr schema.GroupVersionResource, namespace string) []string {
+	p := []string{"/api", gvr.Version}
+	if gvr.Group != "" {
+		p = []string{"/apis", gvr.Group, gvr.Version}
+	}
+	if namespace != "" {
+		p = append(p, "namespaces", namespace)
+	}
+	return append(p, gvr.Resource)
+}
