@@ -45,7 +45,7 @@ Exit code 3 means that there are differences.`,
 				if err != nil {
 					return err
 				}
-				pub, err := a.published(publishedFile, src)
+				pub, err := a.published(publishedFile, src, p)
 				if err != nil {
 					return err
 				}

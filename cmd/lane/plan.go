@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/lane/catalog"
+	"github.com/pikasTech/agentrun/lane/pipeline"
 	"github.com/pikasTech/agentrun/lane/plan"
 	"github.com/pikasTech/agentrun/lane/publish"
 	"github.com/pikasTech/agentrun/lane/publish/builder"
@@ -17,6 +19,7 @@ import (
 
 func (a *app) planCommand() *cobra.Command {
 	var to target
+	var left results
 	var commit, catalogFile, intentFile, explain, out string
 	var opts planOptions
 	cmd := &cobra.Command{
@@ -55,14 +58,20 @@ repository, and the later steps refuse the result.`,
 			if err != nil {
 				return err
 			}
+			data, err := p.Encode()
+			if err != nil {
+				return err
+			}
 			if out != "" {
-				data, err := p.Encode()
-				if err != nil {
-					return err
-				}
 				if err := src.writeDocument(ctx, out, data); err != nil {
 					return err
 				}
+			}
+			err = left.leave(map[string]string{
+				pipeline.ResultPlan: canon.Digest(data), pipeline.ResultBuild: strconv.Itoa(len(p.ToBuild())),
+			})
+			if err != nil {
+				return err
 			}
 			return a.emit(p, func(w io.Writer) { writePlan(w, p) })
 		},
@@ -77,6 +86,7 @@ repository, and the later steps refuse the result.`,
 	flags.StringSliceVar(&opts.rebuild, "rebuild", nil, "`services` to build although nothing changed")
 	completeWords(cmd, "builder", "buildkit", "buildah")
 	to.remoteFlag(cmd)
+	left.flag(cmd)
 	return cmd
 }
 

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +15,7 @@ import (
 	"github.com/pikasTech/agentrun/internal/registry"
 	"github.com/pikasTech/agentrun/internal/secretscan"
 	"github.com/pikasTech/agentrun/lane/catalog"
+	"github.com/pikasTech/agentrun/lane/pipeline"
 	"github.com/pikasTech/agentrun/lane/plan"
 	"github.com/pikasTech/agentrun/lane/promote"
 	"github.com/pikasTech/agentrun/lane/publish"
@@ -21,7 +24,8 @@ import (
 
 func (a *app) promoteCommand() *cobra.Command {
 	var to target
-	var planFile, publishedFile string
+	var left results
+	var planFile, publishedFile, keyFile string
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "promote --plan FILE --published FILE",
@@ -47,16 +51,23 @@ Outside a TaskRun only a scratch registry and a scratch git remote can be used.`
 			if err != nil {
 				return err
 			}
-			pub, err := a.published(publishedFile, src)
+			pub, err := a.published(publishedFile, src, p)
 			if err != nil {
 				return err
 			}
 			if err := to.guardRemote(src.intent); err != nil {
 				return err
 			}
-			out, err := a.promote(ctx, src, &to, p, pub, dryRun)
+			signer, err := signer(keyFile, src)
+			if err != nil {
+				return err
+			}
+			out, err := a.promote(ctx, src, &to, p, pub, promoteOptions{dryRun, signer})
 			if out.Result == "" {
 				return err
+			}
+			if leaveErr := a.leaveOutcome(ctx, &left, src, &to, out); leaveErr != nil {
+				return errors.Join(err, leaveErr)
 			}
 			if emitErr := a.emitOutcome(out); emitErr != nil {
 				return emitErr
@@ -66,10 +77,48 @@ Outside a TaskRun only a scratch registry and a scratch git remote can be used.`
 	}
 	cmd.Flags().StringVar(&planFile, "plan", "", "the plan `file`")
 	cmd.Flags().StringVar(&publishedFile, "published", "", "the published images' `file`")
+	cmd.Flags().StringVar(&keyFile, "signing-key", "", "sign the commit with the OpenSSH private key in this `file`, which is one of the intent's ci.signers")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "do everything but the push")
 	to.registryFlag(cmd)
 	to.remoteFlag(cmd)
+	left.flag(cmd)
 	return cmd
+}
+
+// promoteOptions are what a promotion may be told beside its documents.
+type promoteOptions struct {
+	dryRun bool
+	signer *promote.Signer // nil leaves the commit unsigned
+}
+
+// signer reads the key that signs promotions; without a file there is none.
+func signer(file string, src *source) (*promote.Signer, error) {
+	if file == "" {
+		return nil, nil
+	}
+	key, err := readFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return promote.NewSigner(file, key, src.intent.CI.Signers)
+}
+
+// leaveOutcome leaves what the branch holds after the promotion.
+func (a *app) leaveOutcome(ctx context.Context, left *results, src *source, to *target, out promote.Outcome) error {
+	if left.dir == "" {
+		return nil
+	}
+	head, err := a.head(ctx, src, to)
+	if err != nil {
+		return err
+	}
+	services, err := head.ServicesDigest()
+	if err != nil {
+		return err
+	}
+	return left.leave(map[string]string{
+		pipeline.ResultOutcome: string(out.Result), pipeline.ResultGitops: out.Commit, pipeline.ResultServices: services,
+	})
 }
 
 // planned reads a plan and the source commit that it is of.
@@ -106,7 +155,12 @@ func (src *source) owns(file string, p *plan.Plan) error {
 	return nil
 }
 
-func (a *app) published(file string, src *source) (*publish.Published, error) {
+// published reads what was published for p. A plan that builds nothing needs no
+// file: then nothing was published.
+func (a *app) published(file string, src *source, p *plan.Plan) (*publish.Published, error) {
+	if _, err := os.Stat(file); os.IsNotExist(err) && len(p.ToBuild()) == 0 {
+		return publish.Nothing(p), nil
+	}
 	data, err := readFile(file)
 	if err != nil {
 		return nil, err
@@ -115,7 +169,7 @@ func (a *app) published(file string, src *source) (*publish.Published, error) {
 }
 
 // promote puts one release on the branch.
-func (a *app) promote(ctx context.Context, src *source, to *target, p *plan.Plan, pub *publish.Published, dryRun bool) (promote.Outcome, error) {
+func (a *app) promote(ctx context.Context, src *source, to *target, p *plan.Plan, pub *publish.Published, opts promoteOptions) (promote.Outcome, error) {
 	if err := a.confirm(ctx, src, to, p, pub); err != nil {
 		return promote.Outcome{}, err
 	}
@@ -126,7 +180,7 @@ func (a *app) promote(ctx context.Context, src *source, to *target, p *plan.Plan
 	defer h.close()
 	run, _ := currentTaskRun()
 	r := promote.Release{
-		Commit: p.SourceCommitID, DryRun: dryRun,
+		Commit: p.SourceCommitID, DryRun: opts.dryRun, Signer: opts.signer,
 		Make: func(_ context.Context, head *promote.Head) (map[string][]byte, error) {
 			c, err := catalog.Next(head.Catalog, src.names, p, pub)
 			if err != nil {

@@ -12,8 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/registry"
 	"github.com/pikasTech/agentrun/lane/intent"
+	"github.com/pikasTech/agentrun/lane/pipeline"
 	"github.com/pikasTech/agentrun/lane/plan"
 	"github.com/pikasTech/agentrun/lane/publish"
 	"github.com/pikasTech/agentrun/lane/publish/builder"
@@ -21,6 +23,7 @@ import (
 
 func (a *app) publishCommand() *cobra.Command {
 	var to target
+	var left results
 	var planFile, out string
 	var dryRun bool
 	cmd := &cobra.Command{
@@ -58,14 +61,17 @@ Outside a TaskRun only a scratch registry on loopback can be written.`,
 			if err != nil {
 				return err
 			}
+			data, err := pub.Encode()
+			if err != nil {
+				return err
+			}
 			if out != "" {
-				data, err := pub.Encode()
-				if err != nil {
-					return err
-				}
 				if err := src.writeDocument(ctx, out, data); err != nil {
 					return err
 				}
+			}
+			if err := left.leave(map[string]string{pipeline.ResultPublished: canon.Digest(data)}); err != nil {
+				return err
 			}
 			return a.emit(pub, func(w io.Writer) { writePublished(w, pub) })
 		},
@@ -74,6 +80,7 @@ Outside a TaskRun only a scratch registry on loopback can be written.`,
 	cmd.Flags().StringVar(&out, "out", "", "write what was published to this `file`")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "ask the registry, but build and push nothing")
 	to.registryFlag(cmd)
+	left.flag(cmd)
 	return cmd
 }
 

@@ -148,7 +148,7 @@ func (a *app) rehearseOne(ctx context.Context, rev string, to *target, opts plan
 	if err != nil {
 		return nil, err
 	}
-	if r.Promotion, err = a.promote(ctx, src, to, r.Plan, r.Published, false); err != nil {
+	if r.Promotion, err = a.promote(ctx, src, to, r.Plan, r.Published, promoteOptions{}); err != nil {
 		return nil, err
 	}
 	_, after, err := b.Content(ctx)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -14,11 +15,13 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/lane/catalog"
+	"github.com/pikasTech/agentrun/lane/publish"
 	"github.com/pikasTech/agentrun/lane/render"
 )
 
 func (a *app) renderCommand() *cobra.Command {
 	var catalogFile, commit, out, compare string
+	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "render --catalog FILE",
 		Short: "Turn intent and catalog into manifests",
@@ -27,12 +30,20 @@ It asks nothing and nobody: the same two always give the same bytes.
 
 Without --out and --check the manifests go to standard output. --out writes
 them as files below a folder, exactly those; --check compares them with a folder
-and exits with 3 when they differ, writing nothing.`,
+and exits with 3 when they differ, writing nothing. --dry-run needs no catalog: it
+shows that a commit's intent can be rendered, with a stand-in for each image.`,
 		Example: `  lane render --catalog catalog.json
+  lane render --dry-run --commit HEAD
   lane render --catalog catalog.json --out /tmp/manifests
   lane render --catalog catalog.json --check /tmp/manifests`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dryRun {
+				if catalogFile != "" || out != "" || compare != "" {
+					return usageError("--dry-run goes with --commit alone")
+				}
+				return a.wouldRender(cmd.Context(), cmp.Or(commit, "HEAD"))
+			}
 			if catalogFile == "" {
 				return usageError("--catalog is needed: the file with the lane's catalog")
 			}
@@ -71,7 +82,42 @@ and exits with 3 when they differ, writing nothing.`,
 	cmd.Flags().StringVar(&commit, "commit", "", "another `commit` whose intent is rendered (default: the catalog's)")
 	cmd.Flags().StringVar(&out, "out", "", "write the manifests below this `dir`ectory")
 	cmd.Flags().StringVar(&compare, "check", "", "compare the manifests with this `dir`ectory")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "render with a stand-in for each image, and write nothing")
 	return cmd
+}
+
+// wouldRender shows that the intent of rev can be rendered, and that what comes
+// out is the lane's alone.
+func (a *app) wouldRender(ctx context.Context, rev string) error {
+	src, err := a.source(ctx, rev, "")
+	if err != nil {
+		return err
+	}
+	digest, err := src.intent.Digest()
+	if err != nil {
+		return err
+	}
+	c := catalog.Empty(src.names, src.commit, digest)
+	for _, s := range src.intent.EnabledServices() {
+		c.Services = append(c.Services, catalog.Service{
+			ServiceID: s.ID, Status: catalog.Published, SourceCommitID: src.commit, ComponentIdentity: unbuilt,
+			Image: catalog.Image{Repository: src.names.Repository(s.ID), Tag: src.commit, Digest: unbuilt, MediaType: publish.MediaType},
+		})
+	}
+	slices.SortFunc(c.Services, func(a, b catalog.Service) int { return cmp.Compare(a.ServiceID, b.ServiceID) })
+	tree, err := render.Render(src.intent, src.names, c)
+	if err != nil {
+		return err
+	}
+	if err := render.Check(tree, src.names, c); err != nil {
+		return err
+	}
+	for _, n := range render.Notes(src.intent) {
+		a.note("note: %s", n)
+	}
+	return a.emit(treeDocument{headerOf("Manifests"), tree.Digest(), stringsOf(tree)}, func(w io.Writer) {
+		fmt.Fprintf(w, "the intent of %.12s renders to %d files\n", src.commit, len(tree))
+	})
 }
 
 // treeDocument is what `lane render -o json` prints.

@@ -102,7 +102,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 differences found, 4 refused by a rule,
 	}
 	root.AddCommand(
 		a.namesCommand(), a.schemaCommand(), a.checkCommand(), a.planCommand(), a.publishCommand(),
-		a.renderCommand(), a.diffCommand(), a.initCommand(), a.promoteCommand(), a.rehearseCommand(),
+		a.renderCommand(), a.diffCommand(), a.initCommand(), a.promoteCommand(), a.objectsCommand(), a.rehearseCommand(),
 	)
 	return root
 }

@@ -22,6 +22,9 @@ type Commit struct {
 	Author    Signature
 	Committer Signature
 	Message   string // as written, with its trailers; may be any bytes
+
+	Signature string // armored, not verified; "" when it is not signed
+	Signed    []byte // what the signature is of: the object without it
 }
 
 // Signature is who did something, and when.
@@ -68,6 +71,7 @@ func parseCommit(raw string) (Commit, error) {
 		}
 	}
 	c.Message = message
+	c.Signature, c.Signed = cutSignature(raw, head)
 	for line := range strings.SplitSeq(head, "\n") {
 		key, value, _ := strings.Cut(line, " ")
 		var err error
@@ -92,6 +96,28 @@ func parseCommit(raw string) (Commit, error) {
 		return Commit{}, errors.New("the commit names no tree or no committer")
 	}
 	return c, nil
+}
+
+// cutSignature takes the signature out of a raw commit, whose headers are head.
+func cutSignature(raw, head string) (signature string, rest []byte) {
+	from := strings.Index(head, "\n"+signatureHeader+" ")
+	if from < 0 {
+		return "", nil
+	}
+	from++
+	to := from
+	for { // the header goes on in the lines that begin with a space
+		next := strings.IndexByte(raw[to:], '\n')
+		if next < 0 {
+			return "", nil
+		}
+		to += next + 1
+		if to >= len(raw) || raw[to] != ' ' {
+			break
+		}
+	}
+	value := strings.TrimPrefix(raw[from:to], signatureHeader+" ")
+	return strings.ReplaceAll(value, "\n ", "\n"), []byte(raw[:from] + raw[to:])
 }
 
 // parseSignature reads "name <email> seconds zone".

@@ -20,6 +20,10 @@ type NewCommit struct {
 	Delete  []string          // paths of files; one that is not there is no error
 	Message string
 	By      Signature // author and committer
+
+	// Sign, if set, gives the armored SSH signature of the commit object that it
+	// is handed, as ssh-keygen -Y sign does.
+	Sign func(object []byte) (string, error)
 }
 
 // WriteCommit stores the commit and gives its id. No ref, index or work tree is
@@ -47,8 +51,39 @@ func (r *Repo) WriteCommit(ctx context.Context, c NewCommit) (string, error) {
 	if !canon.IsCommit(id) {
 		return "", fmt.Errorf("writing a commit: git answers %q", clean(id))
 	}
+	if c.Sign == nil {
+		return id, nil
+	}
+	return r.sign(ctx, id, c.Sign)
+}
+
+// sign stores the commit again with a signature: fast-import knows none.
+func (r *Repo) sign(ctx context.Context, id string, sign func([]byte) (string, error)) (string, error) {
+	object, err := r.run(ctx, "cat-file", "commit", id)
+	if err != nil {
+		return "", fmt.Errorf("signing a commit: %w", err)
+	}
+	signature, err := sign(object)
+	if err != nil {
+		return "", fmt.Errorf("signing a commit: %w", err)
+	}
+	head, message, _ := strings.Cut(string(object), "\n\n")
+	header := signatureHeader + " " + strings.ReplaceAll(strings.TrimRight(signature, "\n"), "\n", "\n ")
+	out, err := call{
+		gitDir: r.GitDir, keep: r.KeepOpen, args: []string{"hash-object", "-t", "commit", "-w", "--stdin"},
+		settings: []string{"-c", "core.fsync=none"}, stdin: strings.NewReader(head + "\n" + header + "\n\n" + message),
+	}.run(ctx)
+	if err != nil {
+		return "", fmt.Errorf("signing a commit: %w", err)
+	}
+	if id = strings.TrimSuffix(string(out), "\n"); !canon.IsCommit(id) {
+		return "", fmt.Errorf("signing a commit: git answers %q", clean(id))
+	}
 	return id, nil
 }
+
+// signatureHeader is where git keeps a commit's signature, of whatever kind.
+const signatureHeader = "gpgsig"
 
 func (c NewCommit) check() error {
 	if c.Parent != "" && !canon.IsCommit(c.Parent) {

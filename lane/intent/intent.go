@@ -61,11 +61,13 @@ type Registry struct {
 	Insecure bool   `json:"insecure,omitzero"` // plain HTTP
 }
 
-// CI holds the network facts of the pipeline (rules B3 and B4).
+// CI holds the network facts of the pipeline (rules B3 and B4) and whose word
+// counts for a promotion.
 type CI struct {
 	Namespace string   `json:"namespace"`
 	Proxy     string   `json:"proxy,omitempty"`
 	NoProxy   []string `json:"noProxy,omitempty"`
+	Signers   []string `json:"signers,omitempty"` // public keys in the form "ssh-ed25519 BASE64 [comment]"
 }
 
 // SecretRef declares a Secret by name and keys; its values are never in a file.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/crypto/ssh"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/pikasTech/agentrun/internal/fail"
@@ -81,6 +82,12 @@ func (v *validator) network(in *Intent) {
 		v.add("/ci/proxy", "B3", "write http://host:port, without user or path", "%s is no proxy's address", v.quote(in.CI.Proxy))
 	}
 	v.noProxy(in)
+	v.distinctStrings("key", "/ci/signers", in.CI.Signers)
+	for i, key := range in.CI.Signers {
+		if _, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(key)); err != nil || len(options)+len(rest) > 0 || !strings.HasPrefix(key, ssh.KeyAlgoED25519+" ") {
+			v.add(element("/ci/signers", i), "D1", "write the line of the .pub file that ssh-keygen -t ed25519 made", "%s is no ed25519 public key", v.quote(key))
+		}
+	}
 }
 
 func (v *validator) noProxy(in *Intent) {

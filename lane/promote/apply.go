@@ -30,6 +30,8 @@ type Release struct {
 	PipelineRun string   // the run that promotes, "" in a rehearsal
 	TaskRuns    []string // its task runs, likewise
 
+	Signer *Signer // signs the commit; nil leaves it unsigned
+
 	Rollback bool // an older commit is meant, so it is not superseded
 	DryRun   bool // everything but the push
 }

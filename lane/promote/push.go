@@ -25,9 +25,13 @@ func (p *promotion) push(ctx context.Context, proposed *proposal) (done bool, er
 			put[path] = proposed.files[path]
 		}
 	}
-	commit, err := p.cache.repo.WriteCommit(ctx, git.NewCommit{
+	wanted := git.NewCommit{
 		Parent: p.head.Commit, Put: put, Delete: out.Changes.Removed, Message: proposed.message, By: p.signature(),
-	})
+	}
+	if p.Signer != nil {
+		wanted.Sign = p.Signer.sign
+	}
+	commit, err := p.cache.repo.WriteCommit(ctx, wanted)
 	if err != nil {
 		return false, p.again(ctx, p.unusable(err))
 	}

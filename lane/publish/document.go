@@ -6,6 +6,7 @@ import (
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/lane/names"
+	"github.com/pikasTech/agentrun/lane/plan"
 )
 
 // The document's type.
@@ -40,6 +41,14 @@ type Image struct {
 	Tag        string `json:"tag"`        // the full source commit (rule F1)
 	Digest     string `json:"digest"`     // as proved by the registry (rule F3)
 	MediaType  string `json:"mediaType"`
+}
+
+// Nothing is what was published for a plan that builds nothing.
+func Nothing(p *plan.Plan) *Published {
+	return &Published{
+		APIVersion: APIVersion, Kind: Kind, Project: p.Project, Lane: p.Lane,
+		SourceCommitID: p.SourceCommitID, Services: []Service{},
+	}
 }
 
 // Encode gives the canonical bytes.

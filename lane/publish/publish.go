@@ -86,10 +86,7 @@ func (pub *Publisher) Run(ctx context.Context, p *plan.Plan, components []*plan.
 	if err != nil {
 		return nil, err
 	}
-	out := &Published{
-		APIVersion: APIVersion, Kind: Kind, Project: p.Project, Lane: p.Lane,
-		SourceCommitID: p.SourceCommitID, Services: []Service{},
-	}
+	out := Nothing(p)
 	if len(jobs) == 0 {
 		return out, nil
 	}

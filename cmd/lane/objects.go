@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/lane/pipeline"
+	"github.com/pikasTech/agentrun/lane/plan"
+	"github.com/pikasTech/agentrun/lane/plan/dockerfile"
+)
+
+func (a *app) objectsCommand() *cobra.Command {
+	var commit string
+	cmd := &cobra.Command{
+		Use:   "objects tekton|argo",
+		Short: "The lane's Tekton and Argo CD objects, for kubectl apply",
+		Long: `objects prints what a cluster needs to release the lane and to keep it: with
+tekton the namespace of the runs, their ServiceAccount, their volume claim and
+the Pipeline; with argo the AppProject and the Application. All of it follows
+from the commit's intent; nothing is asked.`,
+		Example: `  lane objects tekton | kubectl apply --server-side --field-manager=lane -f -
+  lane objects argo | kubectl apply --server-side --field-manager=lane -f -
+  lane objects tekton -o json`,
+		Args:      usage(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
+		ValidArgs: []string{"tekton", "argo"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			src, err := a.source(cmd.Context(), commit, "")
+			if err != nil {
+				return err
+			}
+			all, err := a.objects(cmd, src, args[0])
+			if err != nil {
+				return err
+			}
+			doc := objectsDocument{headerOf("Objects"), src.commit, []map[string]any{}}
+			for _, o := range all {
+				doc.Items = append(doc.Items, o.Object)
+			}
+			return a.emit(doc, func(w io.Writer) {
+				for i, o := range all {
+					if i > 0 {
+						fmt.Fprintln(w, "---")
+					}
+					fmt.Fprint(w, string(o.YAML))
+				}
+			})
+		},
+	}
+	cmd.Flags().StringVar(&commit, "commit", "HEAD", "the source `commit` whose intent counts")
+	return cmd
+}
+
+// objectsDocument is what `lane objects -o json` prints.
+type objectsDocument struct {
+	header
+	SourceCommitID string           `json:"sourceCommitId"`
+	Items          []map[string]any `json:"items"`
+}
+
+// objects are the lane's objects of one kind of controller.
+func (a *app) objects(cmd *cobra.Command, src *source, what string) ([]pipeline.Object, error) {
+	if what == "argo" {
+		return pipeline.Argo(src.intent, src.names)
+	}
+	data, err := src.repo.ReadFile(cmd.Context(), src.commit, plan.LockPath, dockerfile.MaxBytes)
+	if err != nil {
+		return nil, fail.Fail(plan.LockPath, toolchainHint, "looking for the toolchain's image: %w", err)
+	}
+	lock, err := dockerfile.ParseLock(plan.LockPath, data)
+	if err != nil {
+		return nil, err
+	}
+	image := lock[pipeline.ToolchainImage]
+	if image == "" {
+		return nil, fail.Fail(plan.LockPath, toolchainHint, "it has no image called %s", pipeline.ToolchainImage)
+	}
+	return pipeline.Tekton(src.intent, src.names, image)
+}
+
+const toolchainHint = "make the image with make toolchain, and pin it: image " + pipeline.ToolchainImage + " REGISTRY/REPOSITORY@sha256:DIGEST"
