@@ -31,6 +31,7 @@ var allowed = []rule{
 	{"internal/kube", "the only place that talks to a cluster", []string{"internal/fail"}},
 	{"internal/fields", "pairs in a text of any notation", nil},
 	{"internal/secretscan", "the only place that knows what a secret looks like", []string{"internal/canon", "internal/fields"}},
+	{"internal/kube/kubetest", "an API server's bad days, for tests", nil},
 	{"internal/canon/schematest", "holds a schema against its type, in tests", nil},
 	{"internal/secretscan/fake", "credentials for tests, made when they run", nil},
 	{"internal/scratch", "real servers that live as long as one call", []string{"internal/fail", "internal/child"}},

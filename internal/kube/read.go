@@ -39,7 +39,15 @@ func (c *Client) limited(ctx context.Context) (context.Context, context.CancelFu
 func (c *Client) try(ctx context.Context, r *rest.Request) ([]byte, error) {
 	ctx, cancel := c.limited(ctx)
 	defer cancel()
-	return r.Do(ctx).Raw()
+	return result(r.Do(ctx))
+}
+
+// result is an answer's bytes, or the error that the server words.
+func result(r rest.Result) ([]byte, error) {
+	if err := r.Error(); err != nil {
+		return nil, err
+	}
+	return r.Raw()
 }
 
 // raw is try with an error for people.
@@ -99,7 +107,7 @@ func (c *Client) Metadata(ctx context.Context, gvr schema.GroupVersionResource, 
 				r = r.Param(key, value)
 			}
 		}
-		data, err := r.Do(ctx).Raw()
+		data, err := result(r.Do(ctx))
 		if err != nil {
 			return "", 0, err
 		}
