@@ -7,9 +7,10 @@ export CGO_ENABLED := 0
 
 GO_TOOLS := go tool -modfile=tools/go.mod
 BUILDKIT := bin/buildkitd bin/buildctl
+TOOLCHAIN = $(shell sed -n 's/^toolchain //p' go.mod)
 PACKAGES := docker-registry runc buildah uidmap busybox-static postgresql git
 
-.PHONY: help demo test unit kill check fuzz bench deps clean
+.PHONY: help demo test unit kill check fuzz bench toolchain deps clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -34,6 +35,9 @@ fuzz: ## every fuzz target, FUZZTIME each (default 20s)
 
 bench: deps ## figures beside those of a peer, as a table of ratios
 	tools/bench
+
+toolchain: $(BUILDKIT) ## the image that the pipeline's steps run in, as an OCI layout in .cache/toolchain
+	@go -C tools/toolchain run . build --out $(CURDIR)/.cache/toolchain --go $(TOOLCHAIN) --buildkit $(CURDIR)/bin
 
 deps: $(BUILDKIT) ## what tests and demo need: Debian packages and BuildKit
 	@tools/packages $(PACKAGES)

@@ -114,8 +114,14 @@ func quote(s string) (string, error) {
 	return string(data), err
 }
 
-// indent shifts the lines of a block.
+// indent shifts the lines of a block that are not empty.
 func indent(by int, s string) string {
-	margin := strings.Repeat(" ", by)
-	return margin + strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n"+margin)
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimRight(s, "\n")) {
+		if line != "\n" {
+			b.WriteString(strings.Repeat(" ", by))
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
