@@ -1,0 +1,152 @@
+package verify
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/intent"
+	"github.com/pikasTech/agentrun/lane/promote"
+	"github.com/pikasTech/agentrun/lane/render"
+)
+
+// manifest is one object as the branch has it.
+type manifest struct {
+	Object
+	file string
+}
+
+func newJudge(e Evidence) *judge {
+	if e.Gitops.Found && e.Gitops.Value.Catalog == nil {
+		e.Gitops = Miss[Gitops](Gap{Cause: Failed, Why: "it was read without its catalog"})
+	}
+	j := &judge{Evidence: e, live: map[string]Object{}, lists: map[string]*List{}, manifest: map[string]manifest{}}
+	for i := range e.Live.Lists {
+		l := &e.Live.Lists[i]
+		j.lists[l.Group+"/"+l.Kind] = l
+		for _, o := range l.Objects.Value {
+			j.live[o.identity()] = o
+		}
+	}
+	if ns := e.Live.Namespace; ns.Found {
+		j.live[ns.Value.identity()] = ns.Value
+	}
+	if !e.Gitops.Found {
+		return j
+	}
+	tree := j.manifests()
+	for _, file := range tree.Paths() {
+		objects, err := read(tree[file])
+		if err != nil {
+			j.unread = append(j.unread, file)
+		}
+		for _, o := range objects {
+			j.manifest[o.identity()] = manifest{o, file}
+		}
+	}
+	return j
+}
+
+// manifests are the files of the branch that Argo CD applies.
+func (j *judge) manifests() render.Tree {
+	tree := render.Tree{}
+	for path, data := range j.Gitops.Value.Files {
+		if strings.HasPrefix(path, j.Names.RuntimePath+"/") && !strings.HasPrefix(path, j.Names.Metadata()+"/") {
+			tree[path] = data
+		}
+	}
+	return tree
+}
+
+// read is the objects of a file. With an error come those before it.
+func read(content []byte) ([]Object, error) {
+	var all []Object
+	for doc := range bytes.SplitSeq(content, []byte("\n---\n")) {
+		data, err := yaml.YAMLToJSONStrict(doc)
+		if err != nil {
+			return all, err
+		}
+		var o Object
+		if err := json.Unmarshal(data, &o); err != nil {
+			return all, err
+		}
+		if o != nil {
+			all = append(all, o)
+		}
+	}
+	return all, nil
+}
+
+// objects are the live objects of a kind. When they were not seen, o says so.
+func (j *judge) objects(o *opinion, group, kind string) ([]Object, bool) {
+	l := j.lists[group+"/"+kind]
+	switch {
+	case l == nil:
+		o.cannot(kind+"s", Gap{})
+		return nil, false
+	case !l.Objects.Found:
+		o.cannot(kind+"s", l.Objects.Gap)
+		return nil, false
+	}
+	return l.Objects.Value, true
+}
+
+// gitops is the branch; when it was not seen, o says so.
+func (j *judge) gitops(o *opinion) (Gitops, bool) {
+	if !j.Gitops.Found {
+		o.cannot(j.Names.GitopsRef(), j.Gitops.Gap)
+	}
+	return j.Gitops.Value, j.Gitops.Found
+}
+
+// declared are the branch's objects of a kind, by name.
+func (j *judge) declared(kind string) []manifest {
+	var all []manifest
+	for _, id := range slices.Sorted(maps.Keys(j.manifest)) {
+		if m := j.manifest[id]; m.Kind() == kind {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// intent is the released intent, or that of where verify was asked.
+func (j *judge) intent() *intent.Intent {
+	switch {
+	case j.Release.Intent.Found && j.Release.Intent.Value != nil:
+		return j.Release.Intent.Value
+	case j.Intent != nil:
+		return j.Intent
+	}
+	return &intent.Intent{}
+}
+
+// service is the service of a live object by its label, if it has the kind.
+func (j *judge) service(o Object, kind string) (intent.Service, bool) {
+	for _, s := range j.intent().EnabledServices() {
+		if s.ID == o.Label(nameLabel) && s.Kind == kind {
+			return s, true
+		}
+	}
+	return intent.Service{}, false
+}
+
+const nameLabel = "app.kubernetes.io/name"
+
+// trailer is the value of a trailer of the branch's head.
+func (g Gitops) trailer(key string) string {
+	for _, t := range git.Trailers(g.Message) {
+		if t.Key == key {
+			return t.Value
+		}
+	}
+	return ""
+}
+
+// Run is the name of the PipelineRun that the branch's head names, or "".
+func (g Gitops) Run() string { return g.trailer(promote.TrailerRun) }

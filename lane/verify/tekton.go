@@ -1,0 +1,198 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pikasTech/agentrun/lane/catalog"
+	"github.com/pikasTech/agentrun/lane/pipeline"
+	"github.com/pikasTech/agentrun/lane/promote"
+	"github.com/pikasTech/agentrun/lane/publish"
+)
+
+// promoted is rule I10. The run itself decides; once Tekton has forgotten it, the
+// signed trailers do.
+func (j *judge) promoted(o *opinion) {
+	g, ok := j.gitops(o)
+	if !ok {
+		return
+	}
+	j.trailers(o, g)
+	sig := g.Signature
+	if sig.Found && sig.Value.State == Bad {
+		o.differ("commit "+g.Commit, "signature", sig.Value.Why, "by a signer of the intent")
+	}
+	name := g.Run()
+	run := j.Tekton.Run
+	switch {
+	case name == "":
+		o.cannot("commit "+g.Commit, Gap{Why: "it names no PipelineRun: it was made by init, or outside a pipeline"})
+	case run.Found:
+		j.run(o, run.Value, g)
+	case run.Gap.Cause != Absent:
+		o.cannot("PipelineRun "+name, run.Gap)
+	case !sig.Found:
+		o.cannot("PipelineRun "+name+" is forgotten, and the signature of its commit", sig.Gap)
+	case sig.Value.State == Signed:
+		o.match("commit "+g.Commit, "signature", "by "+sig.Value.By)
+		o.match("commit "+g.Commit, promote.TrailerRun, name+", which Tekton has forgotten")
+	case sig.Value.State == Unsigned:
+		o.cannot("PipelineRun "+name, Gap{Why: "Tekton has forgotten it, and its commit is not signed", Hint: "name the signer's key in ci.signers and release again"})
+	}
+}
+
+// trailers compares the commit's message with its content.
+func (j *judge) trailers(o *opinion, g Gitops) {
+	id := "commit " + g.Commit
+	o.equal(id, promote.TrailerSource, g.trailer(promote.TrailerSource), g.Catalog.SourceCommitID)
+	o.equal(id, promote.TrailerIntent, g.trailer(promote.TrailerIntent), g.Catalog.IntentDigest)
+	o.equal(id, promote.TrailerRender, g.trailer(promote.TrailerRender), g.Catalog.RenderDigest)
+}
+
+// run compares the PipelineRun and what its tasks left with the branch.
+func (j *judge) run(o *opinion, run Object, g Gitops) {
+	id := run.ID()
+	o.equal(id, "metadata.name", run.Name(), g.Run())
+	o.equal(id, "pipelineRef", run.Text("spec", "pipelineRef", "name"), j.Names.Pipeline)
+	c, _ := run.Condition("Succeeded")
+	if c.Text("status") == "True" {
+		o.match(id, "Succeeded", c.Text("reason"))
+	} else {
+		o.differ(id, "Succeeded", c.Text("status")+" "+c.Text("reason")+" "+hidden(c.Text("message")), "True")
+	}
+	o.equal(id, "params."+pipeline.ParamCommit, param(run, pipeline.ParamCommit), g.Catalog.SourceCommitID)
+	if !j.Tekton.TaskRuns.Found {
+		o.cannot("TaskRuns of "+run.Name(), j.Tekton.TaskRuns.Gap)
+		return
+	}
+	results := results(j.Tekton.TaskRuns.Value)
+	o.equal(id, pipeline.TaskPrepare+"."+pipeline.ResultCommit, results[pipeline.TaskPrepare][pipeline.ResultCommit], g.Catalog.SourceCommitID)
+	promoted := results[pipeline.TaskPromote]
+	o.equal(id, pipeline.TaskPromote+"."+pipeline.ResultOutcome, promoted[pipeline.ResultOutcome], string(promote.Promoted), string(promote.NothingToChange))
+	o.equal(id, pipeline.TaskPromote+"."+pipeline.ResultGitops, promoted[pipeline.ResultGitops], g.Commit)
+	if services, err := g.Catalog.ServicesDigest(); err != nil {
+		o.against(id, "%v", err)
+	} else {
+		o.equal(id, pipeline.TaskPromote+"."+pipeline.ResultServices, promoted[pipeline.ResultServices], services)
+	}
+	j.published(o, id, results, g.Catalog)
+}
+
+// published compares what publish says that it has built with the catalog, as far
+// as that follows from it: a service that was built and came out as it was before
+// keeps its older entry.
+func (j *judge) published(o *opinion, id string, results map[string]map[string]string, c *catalog.Catalog) {
+	field := pipeline.TaskPublish + "." + pipeline.ResultPublished
+	got, ran := results[pipeline.TaskPublish]
+	p := publish.Published{
+		APIVersion: publish.APIVersion, Kind: publish.Kind, Project: c.Project, Lane: c.Lane, SourceCommitID: c.SourceCommitID,
+		Services: []publish.Service{},
+	}
+	for _, s := range c.Services {
+		if s.Status == catalog.Published {
+			p.Services = append(p.Services, publish.Service{ServiceID: s.ServiceID, ComponentIdentity: s.ComponentIdentity, Image: s.Image})
+		}
+	}
+	build := results[pipeline.TaskPlan][pipeline.ResultBuild]
+	switch {
+	case !ran && len(p.Services) == 0:
+		o.match(id, field, "nothing was to be built")
+	case !ran:
+		o.against(id, "the catalog has %d services built from this commit, and no publish task ran", len(p.Services))
+	case build != fmt.Sprint(len(p.Services)):
+		o.note(id, "%s services were built and %d are new in the catalog: the others came out as they were", build, len(p.Services))
+	default:
+		data, err := p.Encode()
+		if err != nil {
+			o.against(id, "%v", err)
+			return
+		}
+		o.equal(id, field, got[pipeline.ResultPublished], digest(data))
+	}
+}
+
+// results are what the tasks left, by task of the pipeline. Of a task that was
+// retried, Tekton keeps the last.
+func results(taskRuns []Object) map[string]map[string]string {
+	all := map[string]map[string]string{}
+	for _, tr := range taskRuns {
+		task := tr.Label("tekton.dev/pipelineTask")
+		if all[task] == nil {
+			all[task] = map[string]string{}
+		}
+		for _, r := range tr.Items("status", "results") {
+			all[task][r.Text("name")] = strings.TrimSpace(r.Text("value"))
+		}
+	}
+	return all
+}
+
+func param(run Object, name string) string {
+	for _, p := range run.Items("spec", "params") {
+		if p.Text("name") == name {
+			return p.Text("value")
+		}
+	}
+	return ""
+}
+
+// hostNetwork is rule B2, for the runs that are still there.
+func (j *judge) hostNetwork(o *opinion) {
+	runs := j.Tekton.Runs
+	if !runs.Found {
+		o.cannot("PipelineRuns of the lane", runs.Gap)
+		return
+	}
+	for _, r := range runs.Value {
+		pod := r.Map("spec", "taskRunTemplate", "podTemplate")
+		o.equal(r.ID(), "podTemplate.hostNetwork", fmt.Sprint(pod.Flag("hostNetwork")), "true")
+		o.equal(r.ID(), "podTemplate.dnsPolicy", pod.Text("dnsPolicy"), "ClusterFirstWithHostNet")
+	}
+	if len(runs.Value) == 0 {
+		o.match("PipelineRuns of the lane", "count", "0")
+	}
+}
+
+// tektonObjects is rule B4.
+func (j *judge) tektonObjects(o *opinion) {
+	want := j.Tekton.Expected
+	if !want.Found {
+		o.cannot("what lane makes", want.Gap)
+		return
+	}
+	for i, w := range want.Value {
+		if i >= len(j.Tekton.Live) {
+			o.cannot(w.ID(), Gap{})
+			continue
+		}
+		live, ok := argo(o, j.Tekton.Live[i], w.ID())
+		if !ok {
+			continue
+		}
+		found := Differences(w, live)
+		for _, d := range found {
+			o.differ(w.ID(), d.Path, show(d.Path, d.Live), show(d.Path, d.Wanted))
+		}
+		if len(found) == 0 {
+			o.match(w.ID(), "fields", "as lane makes them")
+		}
+	}
+}
+
+// nothingRuns is rule I6: between releases nothing of the lane runs in the Tekton
+// namespace.
+func (j *judge) nothingRuns(o *opinion) {
+	w := j.Tekton.Workloads
+	if !w.Found {
+		o.cannot("what stays running in "+j.Names.TektonNamespace, w.Gap)
+		return
+	}
+	for _, obj := range w.Value {
+		if obj.Label(pipeline.LabelLane) == j.Names.Lane || strings.HasPrefix(obj.Name(), j.Names.RuntimeNamespace+"-") || strings.HasPrefix(obj.Name(), j.Names.Project+"-") {
+			o.against(obj.ID(), "it stays running in %s: a release needs nothing but Tekton and Argo CD", j.Names.TektonNamespace)
+		}
+	}
+	if o.state() != Contradicted {
+		o.match("Namespace "+j.Names.TektonNamespace, "workloads of the lane", "none")
+	}
+}

@@ -1,0 +1,108 @@
+package verify
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// marks stand before a rule.
+var marks = map[State]string{Matched: "=", Skipped: "-", Unknown: "?", Contradicted: "!"}
+
+// Text writes the verdict for people: link by link, a line for each rule that is
+// matched, and for the others all that was observed.
+func (v Verdict) Text(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", v.Project, v.Lane)
+	if v.SourceCommitID != "" {
+		fmt.Fprintf(&b, " at %.12s, GitOps branch at %.12s", v.SourceCommitID, v.GitopsCommitID)
+	}
+	fmt.Fprintf(&b, ", %s\n", v.At)
+	for _, c := range v.Links {
+		fmt.Fprintf(&b, "\n%s: %s\n", c.Link, c.State)
+		for _, f := range c.Findings {
+			f.text(&b)
+		}
+	}
+	fmt.Fprintf(&b, "\n%s\n", v.Summary())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Summary is the verdict in one line.
+func (v Verdict) Summary() string {
+	s := "accepted"
+	if !v.Accepted {
+		s = fmt.Sprintf("not accepted: %d contradicted, %d unknown", v.Contradicted, v.Unknown)
+	}
+	for _, l := range v.Skipped {
+		s += fmt.Sprintf(" (%s skipped)", l)
+	}
+	return s
+}
+
+func (f Finding) text(b *strings.Builder) {
+	if f.State == Matched || f.State == Skipped {
+		fmt.Fprintf(b, "  %s %-3s %s\n", marks[f.State], f.Rule, f.key())
+		for _, ob := range f.Observations {
+			if ob.Field == "" && ob.State == Matched {
+				fmt.Fprintf(b, "        %s: %s\n", ob.Object, ob.Note)
+			}
+		}
+		return
+	}
+	fmt.Fprintf(b, "  %s %-3s %s: %s\n", marks[f.State], f.Rule, f.Holds, f.State)
+	for _, ob := range f.Observations {
+		if ob.State == Matched && ob.Field != "" {
+			continue
+		}
+		fmt.Fprintf(b, "      %s %s\n", marks[ob.State], ob)
+		if ob.Hint != "" {
+			fmt.Fprintf(b, "        hint: %s\n", ob.Hint)
+		}
+	}
+}
+
+// key is what a matched rule rests on, in a few words.
+func (f Finding) key() string {
+	var facts []Observation
+	for _, ob := range f.Observations {
+		if ob.Field != "" || ob.State == Skipped {
+			facts = append(facts, ob)
+		}
+	}
+	if len(facts) == 0 {
+		return f.Holds
+	}
+	// The last is the sum where there is one.
+	s := facts[len(facts)-1].String()
+	if n := len(facts) - 1; n > 0 {
+		s += fmt.Sprintf("  (+%d)", n)
+	}
+	return s
+}
+
+func (ob Observation) String() string {
+	s := ob.Object
+	if ob.Field != "" {
+		s += " " + ob.Field
+	}
+	if ob.Value != "" {
+		s += ": " + ob.Value
+	}
+	if ob.Wanted != "" {
+		s += ", want " + ob.Wanted
+	}
+	if ob.Note != "" {
+		s += ": " + ob.Note
+	}
+	return cmp.Or(s, string(ob.State))
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
