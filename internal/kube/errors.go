@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -162,7 +163,8 @@ func (c *Client) judge(ctx context.Context, q question, err error) (*refusal, st
 		return no(notFound, "see whether its name and the kubeconfig's cluster are the right ones", "there is no such object")
 	case s.Reason == metav1.StatusReasonUnauthorized:
 		return no(unauthorized, "renew the credentials of the kubeconfig's user", "the server does not know this account (401): %s", said)
-	case s.Reason == metav1.StatusReasonForbidden && strings.Contains(s.Message, " cannot "+q.verb+" "):
+	case s.Reason == metav1.StatusReasonForbidden && byRBAC.MatchString(s.Message):
+		q.verb = byRBAC.FindStringSubmatch(s.Message)[1] // an apply may lack create
 		return no(forbidden, q.grant(), "this account may not %s: %s", q.permission(), said)
 	case s.Reason == metav1.StatusReasonForbidden && q.where != "":
 		return no(forbidden, "let the account read "+q.where, "this account may not: %s", said)
@@ -183,6 +185,9 @@ func (c *Client) judge(ctx context.Context, q question, err error) (*refusal, st
 	}
 	return no(other, "see what the server's address leads to", "the server answers %d: %s", s.Code, said)
 }
+
+// byRBAC is how an authorizer words a no.
+var byRBAC = regexp.MustCompile(` cannot ([a-z]+) resource `)
 
 func hasCause(s metav1.Status, t metav1.CauseType) bool {
 	if s.Details == nil {
