@@ -53,9 +53,10 @@ var allowed = []rule{
 	{"lane/diff", "compares manifests, whoever made them", []string{"lane/names", "internal/canon", "internal/fail"}},
 	{"lane/pipeline", "the objects that carry a release; made from the intent alone", []string{"lane/names", "lane/intent", "internal/canon", "internal/fail"}},
 	{"lane/promote", "moves the GitOps branch; is handed the content", []string{"lane/names", "lane/catalog", "internal/canon", "internal/fail", "internal/git"}},
+	{"lane/release", "judges a run; asks no cluster", []string{"lane/names", "lane/pipeline", "lane/promote", "internal/fail"}},
 	{"cmd/lane", "joins the stages", []string{
-		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/publish", "lane/publish/builder", "lane/catalog", "lane/render", "lane/diff", "lane/promote",
-		"internal/canon", "internal/fail", "internal/git", "internal/registry", "internal/scratch", "internal/secretscan",
+		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/publish", "lane/publish/builder", "lane/catalog", "lane/render", "lane/diff", "lane/promote", "lane/pipeline", "lane/release",
+		"internal/canon", "internal/fail", "internal/kube", "internal/git", "internal/registry", "internal/scratch", "internal/secretscan",
 	}},
 
 	{"agentrun/manager", "the service: knows nothing of how it is released", []string{"internal/fail", "internal/canon"}},

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/pikasTech/agentrun/internal/kube"
+)
+
+// cluster is which cluster a verb talks to.
+type cluster struct{ options kube.Options }
+
+func (c *cluster) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&c.options.Kubeconfig, "kubeconfig", "", "the kubeconfig `file` (default: KUBECONFIG, else ~/.kube/config)")
+	f.StringVar(&c.options.Context, "context", "", "the kubeconfig's `context` (default: its current one)")
+}
+
+// connect signs in. The caller closes the client.
+func (c *cluster) connect(ctx context.Context) (*kube.Client, error) {
+	return kube.Connect(ctx, c.options)
+}
+
+// The resources that verbs write or read.
+var (
+	pipelines    = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "pipelines"}
+	pipelineRuns = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "pipelineruns"}
+	taskRuns     = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "taskruns"}
+	secrets      = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+	namespaces   = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+)
