@@ -38,7 +38,12 @@ func (j *judge) foreign(o *opinion) {
 			continue
 		}
 		for _, obj := range l.Objects.Value {
-			if n++; !known[obj.UID()] {
+			n++
+			switch owner, gap := j.unseenOwner(obj, 0); {
+			case known[obj.UID()]:
+			case owner != "":
+				o.cannot(obj.ID()+" of "+owner, gap)
+			default:
 				o.against(obj.ID(), "%s", j.whose(obj))
 			}
 		}
@@ -47,6 +52,28 @@ func (j *judge) foreign(o *opinion) {
 		o.match("Namespace "+j.Names.RuntimeNamespace, "objects", fmt.Sprintf("all %d of %d kinds come from the branch", n, len(j.Live.Lists)))
 	}
 }
+
+// unseenOwner is an owner of an object, or of its owner, whose kind could not be
+// seen, and why.
+func (j *judge) unseenOwner(obj Object, depth int) (string, Gap) {
+	for _, r := range obj.Items("metadata", "ownerReferences") {
+		l := j.lists[r.Group()+"/"+r.Kind()]
+		if l == nil {
+			continue
+		}
+		if !l.Objects.Found {
+			return r.Kind() + " " + r.Text("name"), l.Objects.Gap
+		}
+		owner, _ := find(l.Objects.Value, r.Text("name"))
+		if owner.UID() == r.Text("uid") && depth < maxOwners {
+			return j.unseenOwner(owner, depth+1)
+		}
+	}
+	return "", Gap{}
+}
+
+// maxOwners bounds how far owners are followed: they can be made to go round.
+const maxOwners = 8
 
 // whose says what is known of an object that nobody accounts for.
 func (j *judge) whose(obj Object) string {

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -60,13 +59,7 @@ func (j *judge) rerender(o *opinion) {
 	}
 }
 
-// judged are what the stage's own check says of the branch's manifests.
-func (j *judge) judged() fail.Findings {
-	found, _ := errors.AsType[fail.Findings](render.Check(j.manifests(), j.Names, j.Gitops.Value.Catalog))
-	return found
-}
-
-// about tells the findings of one rule, or of all that others leaves.
+// about tells the findings of the rules that are spoken of.
 func about(o *opinion, found fail.Findings, speaks func(rule string) bool) {
 	for _, f := range found {
 		if speaks(f.Rule) {
@@ -82,7 +75,7 @@ func (j *judge) catalogued(o *opinion) {
 	if !ok {
 		return
 	}
-	about(o, j.judged(), func(rule string) bool { return rule == "F2" })
+	about(o, j.refused, func(rule string) bool { return rule == "F2" })
 	for _, s := range g.Catalog.Services {
 		o.match(s.ServiceID, "image", s.Image.Repository+"@"+s.Image.Digest+" of "+s.SourceCommitID)
 	}
@@ -113,7 +106,7 @@ func (j *judge) inside(o *opinion) {
 	if _, ok := j.gitops(o); !ok {
 		return
 	}
-	about(o, j.judged(), func(rule string) bool { return rule == "A3" })
+	about(o, j.refused, func(rule string) bool { return rule == "A3" })
 	o.match(j.Names.RuntimePath, "objects", fmt.Sprint(len(j.manifest)))
 }
 
@@ -126,7 +119,7 @@ func (j *judge) content(o *opinion) {
 	for _, p := range g.Odd {
 		o.against(p, "it is no regular file")
 	}
-	about(o, j.judged(), func(rule string) bool { return !slices.Contains([]string{"A3", "C4", "D4", "F2"}, rule) })
+	about(o, j.refused, func(rule string) bool { return !slices.Contains([]string{"A3", "C4", "D4", "F2"}, rule) })
 	if j.Release.Rendered.Found {
 		for _, p := range j.manifests().Paths() {
 			if _, wanted := j.Release.Rendered.Value[p]; !wanted {
@@ -145,7 +138,7 @@ func (j *judge) secretless(o *opinion) {
 	if !ok {
 		return
 	}
-	about(o, j.judged(), func(rule string) bool { return rule == "C4" })
+	about(o, j.refused, func(rule string) bool { return rule == "C4" })
 	for _, s := range g.Secrets {
 		o.against(j.Names.GitopsRef(), "%s", s)
 	}

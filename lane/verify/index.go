@@ -3,12 +3,14 @@ package verify
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/intent"
 	"github.com/pikasTech/agentrun/lane/promote"
@@ -40,6 +42,7 @@ func newJudge(e Evidence) *judge {
 		return j
 	}
 	tree := j.manifests()
+	j.refused, _ = errors.AsType[fail.Findings](render.Check(tree, j.Names, j.Gitops.Value.Catalog))
 	for _, file := range tree.Paths() {
 		objects, err := read(tree[file])
 		if err != nil {

@@ -104,6 +104,7 @@ type judge struct {
 	lists    map[string]*List    // group/kind
 	manifest map[string]manifest // identity → object on the branch
 	unread   []string            // files of the branch that are no manifests
+	refused  fail.Findings       // what the render stage's own check says of the branch
 }
 
 // opinion gathers what speaks for and against one rule.

@@ -14,10 +14,20 @@ type Object map[string]any
 func (o Object) At(path ...string) any {
 	var v any = map[string]any(o)
 	for _, key := range path {
-		m, _ := v.(map[string]any)
-		v = m[key]
+		v = members(v)[key]
 	}
 	return v
+}
+
+// members are those of an object, or none.
+func members(v any) map[string]any {
+	switch m := v.(type) {
+	case map[string]any:
+		return m
+	case Object:
+		return m
+	}
+	return nil
 }
 
 // Text is the string at a path, or "".
@@ -40,8 +50,7 @@ func (o Object) Flag(path ...string) bool {
 
 // Map is the object at a path, or nil.
 func (o Object) Map(path ...string) Object {
-	m, _ := o.At(path...).(map[string]any)
-	return m
+	return members(o.At(path...))
 }
 
 // Items are the objects in the list at a path.
@@ -49,7 +58,7 @@ func (o Object) Items(path ...string) []Object {
 	list, _ := o.At(path...).([]any)
 	var items []Object
 	for _, v := range list {
-		if m, ok := v.(map[string]any); ok {
+		if m := members(v); m != nil {
 			items = append(items, m)
 		}
 	}
@@ -92,7 +101,8 @@ func (o Object) ID() string { return o.Kind() + " " + o.Name() }
 // identity tells objects of a namespace apart.
 func (o Object) identity() string { return o.Group() + "/" + o.Kind() + "/" + o.Name() }
 
-// Controller is the owner that controls the object.
+// Controller is the reference to the owner that controls the object; its name
+// stands at "name".
 func (o Object) Controller() (owner Object, ok bool) {
 	owners := o.Items("metadata", "ownerReferences")
 	i := slices.IndexFunc(owners, func(r Object) bool { return r.Flag("controller") })

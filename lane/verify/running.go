@@ -99,9 +99,9 @@ func (j *judge) pod(o *opinion, p Object, w workloads) {
 		return
 	}
 	if owner, ok := p.Controller(); ok && owner.Kind() == "ReplicaSet" {
-		rs, _ := find(w.replicaSets, owner.Name())
+		rs, _ := find(w.replicaSets, owner.Text("name"))
 		up, _ := rs.Controller()
-		d, _ := find(w.deployments, up.Name())
+		d, _ := find(w.deployments, up.Text("name"))
 		if is, want := revision(rs), revision(d); is != want {
 			o.against(p.ID(), "it belongs to %s of revision %s, and the Deployment is at %s: the rollout is not done", rs.Name(), is, want)
 			return

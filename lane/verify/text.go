@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 )
 
@@ -64,6 +65,10 @@ func (f Finding) text(b *strings.Builder) {
 	}
 }
 
+// hex is a commit or digest, of which the beginning will do on a line that nobody
+// has to act on.
+var hex = regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{28,52}\b`)
+
 // key is what a matched rule rests on, in a few words.
 func (f Finding) key() string {
 	var facts []Observation
@@ -76,7 +81,7 @@ func (f Finding) key() string {
 		return f.Holds
 	}
 	// The last is the sum where there is one.
-	s := facts[len(facts)-1].String()
+	s := hex.ReplaceAllString(facts[len(facts)-1].String(), "$1")
 	if n := len(facts) - 1; n > 0 {
 		s += fmt.Sprintf("  (+%d)", n)
 	}
