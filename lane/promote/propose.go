@@ -26,16 +26,16 @@ func (p *promotion) propose(ctx context.Context) (proposal, error) {
 		DryRun: p.DryRun, Branch: p.Names.GitopsRef(), Source: p.Commit, Replaced: replaced,
 		Previous: p.head.Commit, Commit: p.head.Commit, Notes: []string{},
 	}
-	// Asked beside the making of the content: each waits for something else. The
-	// first catalog released nothing, but it too was made at a commit, and what is
-	// older than that is older than the lane.
+	// Asked beside the making of the content and the look at it: each waits for
+	// something else. The first catalog released nothing, but it too was made at a
+	// commit, and what is older than that is older than the lane.
 	var order order
 	var ordered errgroup.Group
 	ordered.Go(func() (err error) {
 		order, err = p.Source.order(ctx, p.head.Catalog.SourceCommitID, p.Commit)
 		return err
 	})
-	files, makeErr := p.Make(ctx, p.head)
+	files, wanted, changes, contentErr := p.content(ctx)
 	if err := ordered.Wait(); err != nil {
 		return proposal{}, err
 	}
@@ -46,19 +46,10 @@ func (p *promotion) propose(ctx context.Context) (proposal, error) {
 	if order == rewritten {
 		out.Notes = append(out.Notes, fmt.Sprintf("the promoted commit %.12s is no longer on the source branch: its history was rewritten", p.head.Catalog.SourceCommitID))
 	}
-	if makeErr != nil {
-		return proposal{}, makeErr
+	if contentErr != nil {
+		return proposal{}, contentErr
 	}
-	var wanted *catalog.Catalog
-	var admitted errgroup.Group // beside the comparison: both read every byte
-	admitted.Go(func() (err error) {
-		wanted, err = p.admit(files, p.Commit)
-		return err
-	})
-	out.Changes = compare(p.head.Files, files, p.isMetadata)
-	if err := admitted.Wait(); err != nil {
-		return proposal{}, err
-	}
+	out.Changes = changes
 	if out.Changes.Empty() {
 		out.Result = NothingToChange
 		return proposal{outcome: out}, nil
@@ -71,4 +62,19 @@ func (p *promotion) propose(ctx context.Context) (proposal, error) {
 	}
 	text, err := message("promote", wanted, p.PipelineRun, p.TaskRuns)
 	return proposal{outcome: out, files: files, message: text}, err
+}
+
+// content makes the wanted content for the head, and says what it is and what it
+// changes.
+func (p *promotion) content(ctx context.Context) (files map[string][]byte, wanted *catalog.Catalog, changes Changes, err error) {
+	if files, err = p.Make(ctx, p.head); err != nil {
+		return nil, nil, Changes{}, err
+	}
+	var admitted errgroup.Group // beside the comparison: both read every byte
+	admitted.Go(func() (err error) {
+		wanted, err = p.admit(files, p.Commit)
+		return err
+	})
+	changes = compare(p.head.Files, files, p.isMetadata)
+	return files, wanted, changes, admitted.Wait()
 }
