@@ -14,16 +14,23 @@ import (
 
 func (a *app) objectsCommand() *cobra.Command {
 	var commit string
+	var apply, dryRun bool
+	var to cluster
 	cmd := &cobra.Command{
 		Use:   "objects tekton|argo",
 		Short: "The lane's Tekton and Argo CD objects, for kubectl apply",
 		Long: `objects prints what a cluster needs to release the lane and to keep it: with
 tekton the namespace of the runs, their ServiceAccount, their volume claim and
 the Pipeline; with argo the AppProject and the Application. All of it follows
-from the commit's intent; nothing is asked.`,
-		Example: `  lane objects tekton | kubectl apply --server-side --field-manager=lane -f -
-  lane objects argo | kubectl apply --server-side --field-manager=lane -f -
-  lane objects tekton -o json`,
+from the commit's intent; nothing is asked.
+
+--apply makes the cluster's objects these, by server-side apply, and says what
+that changes; with --dry-run it only says so (exit code 3 when something would
+change).`,
+		Example: `  lane objects tekton
+  lane objects argo --apply --dry-run
+  lane objects tekton --apply
+  lane objects argo | kubectl apply --server-side --field-manager=lane -f -`,
 		Args:      usage(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: []string{"tekton", "argo"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,6 +41,12 @@ from the commit's intent; nothing is asked.`,
 			all, err := a.objects(cmd, src, args[0])
 			if err != nil {
 				return err
+			}
+			if apply {
+				return a.applyObjects(cmd.Context(), to, all, dryRun)
+			}
+			if dryRun {
+				return usageError("--dry-run goes with --apply")
 			}
 			doc := objectsDocument{headerOf("Objects"), src.commit, []map[string]any{}}
 			for _, o := range all {
@@ -50,6 +63,9 @@ from the commit's intent; nothing is asked.`,
 		},
 	}
 	cmd.Flags().StringVar(&commit, "commit", "HEAD", "the source `commit` whose intent counts")
+	cmd.Flags().BoolVar(&apply, "apply", false, "apply them to the cluster")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "with --apply: say what would change, and change nothing")
+	to.flags(cmd)
 	return cmd
 }
 
