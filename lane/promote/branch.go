@@ -49,27 +49,36 @@ func (b Branch) Head(ctx context.Context) (*Head, error) {
 // Content is Head with the content of each file by its path. Symbolic links and
 // submodules, which only a hand can have put there, have none.
 func (b Branch) Content(ctx context.Context) (*Head, map[string][]byte, error) {
+	head, content, _, err := b.Look(ctx)
+	return head, content, err
+}
+
+// Look is Content with the commit itself: its message and signature. Nothing of it
+// is verified.
+func (b Branch) Look(ctx context.Context) (*Head, map[string][]byte, git.Commit, error) {
 	var head *Head
+	var commit git.Commit
 	content := map[string][]byte{}
 	err := b.withCache(ctx, func(c *cache) (err error) {
-		if head, err = c.fetch(ctx, ""); err != nil {
-			return err
+		for {
+			if head, err = c.fetch(ctx, ""); err != nil {
+				return err
+			}
+			if err = c.readFiles(ctx, head, content); err == nil {
+				commit, err = c.repo.Commit(ctx, head.Commit)
+			}
+			if err == nil || c.renewed || ctx.Err() != nil {
+				return err
+			}
+			if err = c.renew(ctx); err != nil {
+				return err
+			}
 		}
-		if err = c.readFiles(ctx, head, content); err == nil || c.renewed || ctx.Err() != nil {
-			return err
-		}
-		if err = c.renew(ctx); err != nil {
-			return err
-		}
-		if head, err = c.fetch(ctx, ""); err != nil {
-			return err
-		}
-		return c.readFiles(ctx, head, content)
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the GitOps branch: %w", err)
+		return nil, nil, git.Commit{}, fmt.Errorf("reading the GitOps branch: %w", err)
 	}
-	return head, content, nil
+	return head, content, commit, nil
 }
 
 // readFiles fills content with the files of head.
