@@ -54,8 +54,9 @@ var allowed = []rule{
 	{"lane/pipeline", "the objects that carry a release; made from the intent alone", []string{"lane/names", "lane/intent", "internal/canon", "internal/fail"}},
 	{"lane/promote", "moves the GitOps branch; is handed the content", []string{"lane/names", "lane/catalog", "internal/canon", "internal/fail", "internal/git"}},
 	{"lane/release", "judges a run; asks no cluster", []string{"lane/names", "lane/pipeline", "lane/promote", "internal/fail"}},
+	{"lane/secrets", "makes Secrets from values; asks no cluster", []string{"lane/names", "lane/intent", "lane/pipeline", "internal/canon", "internal/fail"}},
 	{"cmd/lane", "joins the stages", []string{
-		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/publish", "lane/publish/builder", "lane/catalog", "lane/render", "lane/diff", "lane/promote", "lane/pipeline", "lane/release",
+		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/publish", "lane/publish/builder", "lane/catalog", "lane/render", "lane/diff", "lane/promote", "lane/pipeline", "lane/release", "lane/secrets",
 		"internal/canon", "internal/fail", "internal/kube", "internal/git", "internal/registry", "internal/scratch", "internal/secretscan",
 	}},
 

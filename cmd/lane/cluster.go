@@ -25,9 +25,9 @@ func (c *cluster) connect(ctx context.Context) (*kube.Client, error) {
 
 // The resources that verbs write or read.
 var (
-	pipelines    = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "pipelines"}
-	pipelineRuns = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "pipelineruns"}
-	taskRuns     = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "taskruns"}
-	secrets      = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
-	namespaces   = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+	pipelines     = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "pipelines"}
+	pipelineRuns  = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "pipelineruns"}
+	taskRuns      = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "taskruns"}
+	secretObjects = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+	namespaces    = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 )
