@@ -86,12 +86,15 @@ func privateKey(data []byte) ([]byte, error) {
 
 // sshHost is the host that git reaches with ssh, as known_hosts writes it.
 func sshHost(repository string) (string, bool) {
-	if u, err := url.Parse(repository); err == nil && u.Scheme != "" {
-		host := u.Hostname()
-		if p := u.Port(); p != "" && p != "22" {
-			host = "[" + host + "]:" + p
+	if strings.Contains(repository, "://") {
+		u, err := url.Parse(repository)
+		if err != nil || u.Scheme != "ssh" || u.Hostname() == "" {
+			return "", false
 		}
-		return host, u.Scheme == "ssh" && host != ""
+		if p := u.Port(); p != "" && p != "22" {
+			return "[" + u.Hostname() + "]:" + p, true
+		}
+		return u.Hostname(), true
 	}
 	host, _, ok := strings.Cut(repository, ":") // git@host:path
 	if at := strings.LastIndexByte(host, '@'); at >= 0 {
