@@ -154,6 +154,7 @@ func (l *Lab) Env() []string {
 	return []string{
 		"PATH=" + path,
 		"KUBECONFIG=" + l.Kubeconfig(),
+		"KUBECACHEDIR=" + l.path("run", "kubectl"), // else it would stay in the user's home
 		"HTTP_PROXY=" + proxy, "HTTPS_PROXY=" + proxy, "NO_PROXY=" + NoProxy,
 		"http_proxy=" + proxy, "https_proxy=" + proxy, "no_proxy=" + NoProxy,
 		"LAB_REGISTRY=" + Registry,

@@ -30,18 +30,18 @@ func controllers() []string {
 	for _, tree := range trees() {
 		names = append(names, strings.Split(filepath.Base(tree), ",")...)
 	}
-	return names
+	return names // the tree without controllers is among them, which does no harm
 }
 
-// trees are the roots of all cgroup hierarchies. One that is known under two
-// names (cpu and cpu,cpuacct) is given once.
+// trees are the roots of all cgroup hierarchies, in version 1 also that of version
+// 2 beside them, which runc uses too.
 func trees() []string {
 	if unified() {
 		return []string{cgroups}
 	}
 	var roots []string
 	for _, m := range mounts() {
-		if m.kind == "cgroup" && filepath.Dir(m.point) == cgroups {
+		if (m.kind == "cgroup" || m.kind == "cgroup2") && filepath.Dir(m.point) == cgroups {
 			roots = append(roots, m.point)
 		}
 	}
