@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -38,7 +39,7 @@ change).`,
 			if err != nil {
 				return err
 			}
-			all, err := a.objects(cmd, src, args[0])
+			all, err := a.objects(cmd.Context(), src, args[0])
 			if err != nil {
 				return err
 			}
@@ -77,11 +78,11 @@ type objectsDocument struct {
 }
 
 // objects are the lane's objects of one kind of controller.
-func (a *app) objects(cmd *cobra.Command, src *source, what string) ([]pipeline.Object, error) {
+func (a *app) objects(ctx context.Context, src *source, what string) ([]pipeline.Object, error) {
 	if what == "argo" {
 		return pipeline.Argo(src.intent, src.names)
 	}
-	data, err := src.repo.ReadFile(cmd.Context(), src.commit, plan.LockPath, dockerfile.MaxBytes)
+	data, err := src.repo.ReadFile(ctx, src.commit, plan.LockPath, dockerfile.MaxBytes)
 	if err != nil {
 		return nil, fail.Fail(plan.LockPath, toolchainHint, "looking for the toolchain's image: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/pikasTech/agentrun/lane/intent"
 	"github.com/pikasTech/agentrun/lane/plan"
 	"github.com/pikasTech/agentrun/lane/publish"
+	"github.com/pikasTech/agentrun/lane/verify"
 )
 
 // schemas are the documents that have one, in the order of the pipeline.
@@ -21,6 +22,7 @@ var schemas = []struct {
 	{"plan", plan.Schema},
 	{"published", publish.Schema},
 	{"catalog", catalog.Schema},
+	{"verdict", verify.Schema},
 }
 
 func (a *app) schemaCommand() *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 )
@@ -145,6 +146,11 @@ func sameScalar(path string, wanted, live any) bool {
 	}
 	if reflect.DeepEqual(wanted, live) {
 		return true
+	}
+	if strings.Contains(strings.ToLower(path), "timeout") {
+		w, err := time.ParseDuration(fmt.Sprint(wanted)) // Tekton writes 15m as 15m0s
+		l, err2 := time.ParseDuration(fmt.Sprint(live))
+		return err == nil && err2 == nil && w == l
 	}
 	if !isQuantity(path) {
 		return false

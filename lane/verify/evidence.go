@@ -60,6 +60,7 @@ type Evidence struct {
 	Tekton   Tekton
 	Source   Source
 	Worktree Seen[Worktree]
+	Clues    []string // what was looked at elsewhere than where it really is
 }
 
 // Live is the lane's namespace.

@@ -103,17 +103,20 @@ func (j *judge) imageID(o *opinion, where, id string, wanted Reference) {
 	}
 	pinned, other := j.Images[wanted.Key()], j.Images[is.Key()]
 	switch {
-	case !pinned.Found && pinned.Gap.Cause != Absent:
+	case !pinned.Found && !missing(pinned.Gap):
 		o.cannot(where+": "+wanted.Key(), pinned.Gap)
 	case is.Repository == "" && pinned.Found && is.Digest == pinned.Value.Config,
 		pinned.Found && other.Found && pinned.Value.Config == other.Value.Config:
 		o.match(where, "imageID", is.Digest+", another manifest of the pinned image's config "+pinned.Value.Config)
-	case is.Repository == "" || other.Found || other.Gap.Cause == Absent:
+	case is.Repository == "" || other.Found || missing(other.Gap):
 		o.differ(where, "imageID", is.Digest, wanted.Digest)
 	default:
 		o.cannot(where+": "+is.Key(), other.Gap)
 	}
 }
+
+// missing reports whether the registry has said that it has no such manifest.
+func missing(g Gap) bool { return g.Cause == Absent || g.Cause == Refused }
 
 // earlier judges a run's image that the catalog does not have any more.
 func (j *judge) earlier(o *opinion, where, digest string) {

@@ -12,7 +12,7 @@ func (j *judge) each(o *opinion, visit func(s catalog.Service, id string, seen S
 	for _, s := range g.Catalog.Services {
 		r := Reference{Repository: s.Image.Repository, Digest: s.Image.Digest}
 		seen := j.Images[r.Key()]
-		if !seen.Found && seen.Gap.Cause != Absent && seen.Gap.Cause != Refused {
+		if !seen.Found && !missing(seen.Gap) {
 			o.cannot(r.Key(), seen.Gap)
 			continue
 		}

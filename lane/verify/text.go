@@ -81,7 +81,7 @@ func (f Finding) key() string {
 		return f.Holds
 	}
 	// The last is the sum where there is one.
-	s := hex.ReplaceAllString(facts[len(facts)-1].String(), "$1")
+	s := short(facts[len(facts)-1].String())
 	if n := len(facts) - 1; n > 0 {
 		s += fmt.Sprintf("  (+%d)", n)
 	}

@@ -61,7 +61,10 @@ func (j *judge) unseen(o *opinion) {
 	if w := j.Worktree.Value.Path; j.Worktree.Found && strings.Contains(w+"/", "/.worktree/") {
 		o.against(w, "it is a task's worktree, which is a clue and no evidence")
 	}
-	if o.state() != Contradicted && n > 0 && len(o.seen) == 0 {
+	for _, clue := range j.Clues {
+		o.against("evidence", "%s", clue)
+	}
+	if n > 0 && len(o.seen) == 0 {
 		o.match("evidence", "parts", plural(n, "part"))
 	}
 }

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/internal/kube"
+	"github.com/pikasTech/agentrun/internal/registry"
+	"github.com/pikasTech/agentrun/lane/pipeline"
+	"github.com/pikasTech/agentrun/lane/verify"
+	"github.com/pikasTech/agentrun/lane/verify/observe"
+)
+
+func (a *app) verifyCommand() *cobra.Command {
+	var from cluster
+	v := verifier{app: a}
+	var skip []string
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Judge whether what runs is the lane's release",
+		Long: `verify looks at the live namespace, Argo CD, the GitOps branch, Tekton and the
+source worktree, in this order, and judges each rule of acceptance: matched,
+contradicted, or unknown when what it needs could not be seen. It writes nothing.
+
+A lane is accepted when no rule is contradicted or unknown. The worktree can only
+be seen on the cluster's host; --skip worktree leaves it out, and the verdict says
+so. The intent of HEAD says where everything is.
+
+Exit code 3 means that the lane is not accepted.`,
+		Example: `  lane verify
+  lane verify --skip worktree -o json
+  lane verify --kubeconfig /etc/rancher/k3s/k3s.yaml`,
+		Args: usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, link := range skip {
+				if link != string(verify.LinkWorktree) {
+					return usageError("--skip %s: only the worktree can be left out", link)
+				}
+				v.skip = true
+			}
+			if v.skip && v.worktree != "" {
+				return usageError("--skip worktree and --worktree exclude each other")
+			}
+			ctx := cmd.Context()
+			src, err := a.source(ctx, "HEAD", "")
+			if err != nil {
+				return err
+			}
+			client, connectErr := from.connect(ctx)
+			if connectErr == nil {
+				defer client.Close()
+			}
+			return v.run(ctx, src, client, connectErr)
+		},
+	}
+	cmd.Flags().StringSliceVar(&skip, "skip", nil, "the `link` to leave out: worktree")
+	completeWords(cmd, "skip", string(verify.LinkWorktree))
+	cmd.Flags().StringVar(&v.worktree, "worktree", "", "the `dir`ectory that is the source worktree on this machine")
+	v.to.registryFlag(cmd)
+	v.to.remoteFlag(cmd)
+	from.flags(cmd)
+	return cmd
+}
+
+// verifier gathers evidence and judges it.
+type verifier struct {
+	app      *app
+	to       target
+	skip     bool
+	worktree string
+	brief    bool
+}
+
+// run prints the verdict. Its error says that the lane is not accepted.
+func (v *verifier) run(ctx context.Context, src *source, client *kube.Client, noClient error) error {
+	e, err := v.evidence(ctx, src, client, noClient)
+	if err != nil {
+		return err
+	}
+	verdict := verify.Judge(e)
+	if err := v.app.emit(verdict, func(w io.Writer) { _ = verdict.Text(w) }); err != nil || verdict.Accepted { // w is memory
+		return err
+	}
+	return &fail.Error{Code: fail.Differs, Err: errors.New(verdict.Summary()), Hint: "mend what is marked ! and let what is marked ? be seen, then verify again"}
+}
+
+// accept is for a release that has just ended: the worktree is not its matter.
+func (a *app) accept(ctx context.Context, src *source, client *kube.Client) error {
+	v := verifier{app: a, skip: true}
+	return v.run(ctx, src, client, nil)
+}
+
+// evidence asks everybody. A cluster that cannot be reached is part of it.
+func (v *verifier) evidence(ctx context.Context, src *source, client *kube.Client, noClient error) (verify.Evidence, error) {
+	b, err := v.app.branch(src, &v.to)
+	if err != nil {
+		return verify.Evidence{}, err
+	}
+	images := registry.New(src.intent.Registry.Insecure)
+	defer images.Close()
+	images.Tries = 2 // who verifies wants to know how it is, not to wait until it is better
+	h := &history{app: v.app, src: src, remote: b.Remote, ref: src.names.SourceRef()}
+	defer h.close()
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	o := observe.Observer{
+		Names: src.names, Intent: src.intent, Kube: client, NoKube: noClient,
+		Registry: images, Address: v.to.registryOf(src.intent), Branch: b, Repo: src.repo,
+		Ancestor: h.isAncestor,
+		Check: func(ctx context.Context, commit string) (fail.Findings, error) {
+			return v.app.findings(ctx, src.repo, commit)
+		},
+		Tekton: func(ctx context.Context, commit string) ([]pipeline.Object, error) {
+			released, err := v.app.sourceAt(ctx, src.repo, commit)
+			if err != nil {
+				return nil, err
+			}
+			return v.app.objects(ctx, released, "tekton")
+		},
+		Host: host, Worktree: v.worktree, Skip: v.skip, Brief: v.brief, Now: time.Now,
+	}
+	for _, flag := range []struct{ name, value string }{{"--registry", v.to.registry}, {"--remote", v.to.remote}} {
+		if flag.value != "" {
+			o.Clues = append(o.Clues, flag.name+" "+git.Redact(flag.value)+" is not where the lane's own is")
+		}
+	}
+	return o.Observe(ctx)
+}
+
+// sourceAt is another commit of a source that is open already.
+func (a *app) sourceAt(ctx context.Context, repo *git.Repo, commit string) (*source, error) {
+	in, err := intentAt(ctx, repo, commit)
+	if err != nil {
+		return nil, err
+	}
+	n, err := in.Names()
+	return &source{repo: repo, commit: commit, intent: in, names: n}, err
+}

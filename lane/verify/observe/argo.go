@@ -1,0 +1,81 @@
+package observe
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/verify"
+)
+
+var (
+	applications = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "applications"}
+	appProjects  = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "appprojects"}
+)
+
+// argo is what Argo CD wants.
+func (s *gatherer) argo(ctx context.Context) {
+	a := &s.evidence.Argo
+	if s.Kube == nil {
+		g := s.noKube()
+		a.Application, a.AppProject, a.Applications = verify.Miss[verify.Object](g), verify.Miss[verify.Object](g), verify.Miss[[]verify.Object](g)
+		return
+	}
+	var all sync.WaitGroup
+	all.Go(func() { a.Application = s.get(ctx, applications, s.Names.ArgoNamespace, s.Names.ArgoApplication) })
+	all.Go(func() { a.AppProject = s.get(ctx, appProjects, s.Names.ArgoNamespace, s.Names.ArgoAppProject) })
+	all.Go(func() { a.Applications = s.whole(ctx, applications, s.Names.ArgoNamespace, "") })
+	all.Wait()
+}
+
+// get reads one object.
+func (s *gatherer) get(ctx context.Context, gvr schema.GroupVersionResource, namespace, name string) verify.Seen[verify.Object] {
+	o, err := s.Kube.Get(ctx, gvr, namespace, name)
+	if err != nil {
+		return verify.Miss[verify.Object](gap(err))
+	}
+	return verify.See(verify.Object(o.Object))
+}
+
+// syncedTree is the content that the Application is at, when that is not the
+// branch's head: the branch's history is asked, without its files.
+func (s *gatherer) syncedTree(ctx context.Context) {
+	app, branch := s.evidence.Argo.Application, s.evidence.Gitops
+	if !app.Found || !branch.Found {
+		return
+	}
+	revision := app.Value.Text("status", "sync", "revision")
+	if revision == branch.Value.Commit {
+		s.evidence.Argo.SyncedTree = verify.See(branch.Value.Tree)
+		return
+	}
+	if revision == "" {
+		return
+	}
+	tree, err := s.treeOf(ctx, revision)
+	s.evidence.Argo.SyncedTree = seen(tree, err)
+}
+
+func (s *gatherer) treeOf(ctx context.Context, revision string) (string, error) {
+	if c, err := s.Repo.Commit(ctx, revision); err == nil {
+		return c.Tree, nil
+	}
+	dir, err := os.MkdirTemp(s.Branch.Cache, "history-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	repo, err := git.Create(ctx, filepath.Join(dir, "history.git"))
+	if err != nil {
+		return "", err
+	}
+	if _, err := repo.FetchHistory(ctx, s.Branch.Remote, s.Names.GitopsRef(), "refs/lane/history"); err != nil {
+		return "", err
+	}
+	c, err := repo.Commit(ctx, revision)
+	return c.Tree, err
+}

@@ -1,0 +1,124 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/verify"
+)
+
+// sourceHead is where the source branch is on its origin.
+func (s *gatherer) sourceHead(ctx context.Context) {
+	ref := s.Names.SourceRef()
+	refs, err := s.Branch.Remote.LsRemote(ctx, ref)
+	if err == nil && refs[ref] == "" {
+		err = fail.Fail(s.Branch.Remote.String(), "push the source branch", "the remote has no %s", ref)
+	}
+	s.evidence.Source.Head = seen(refs[ref], err)
+}
+
+// descent is whether the released commit is on the source branch, and who wrote it
+// and the head.
+func (s *gatherer) descent(ctx context.Context) {
+	src := &s.evidence.Source
+	switch {
+	case !s.evidence.Gitops.Found:
+		src.Contains, src.Authors = verify.Miss[bool](gap(errNoBranch)), verify.Miss[[]string](gap(errNoBranch))
+		return
+	case !src.Head.Found:
+		src.Contains, src.Authors = verify.Miss[bool](src.Head.Gap), verify.Miss[[]string](src.Head.Gap)
+		return
+	}
+	released, head := s.evidence.Gitops.Value.Catalog.SourceCommitID, src.Head.Value
+	on := released == head
+	var err error
+	if !on {
+		on, err = s.Ancestor(ctx, released, head)
+	}
+	src.Contains = seen(on, err)
+	var authors []string
+	for i, id := range []string{released, head} {
+		if i == 1 && id == released {
+			break
+		}
+		c, err := s.Repo.Commit(ctx, id)
+		if err != nil {
+			if i == 1 {
+				break // newer than the clone; the released one tells
+			}
+			src.Authors = verify.Miss[[]string](gap(err))
+			return
+		}
+		authors = append(authors, c.Author.Name)
+	}
+	src.Authors = verify.See(authors)
+}
+
+// findings are those of lane check in the released commit.
+func (s *gatherer) findings(ctx context.Context) {
+	if !s.evidence.Gitops.Found {
+		s.evidence.Source.Findings = verify.Miss[fail.Findings](gap(errNoBranch))
+		return
+	}
+	found, err := s.Check(ctx, s.evidence.Gitops.Value.Catalog.SourceCommitID)
+	s.evidence.Source.Findings = seen(found, err)
+}
+
+// worktree is the fixed worktree, when this is its machine.
+func (s *gatherer) worktree(ctx context.Context) {
+	if s.Skip {
+		return
+	}
+	host, path, _ := strings.Cut(s.Names.SourceWorktree, ":")
+	switch {
+	case s.Worktree != "":
+		path = s.Worktree
+	case !sameHost(s.Host, host):
+		s.evidence.Worktree = verify.Miss[verify.Worktree](verify.Gap{
+			Cause: verify.Elsewhere, Why: fmt.Sprintf("it is on %s, and this is %s", host, s.Host),
+			Hint: "run it there, or leave the worktree out with --skip worktree",
+		})
+		return
+	}
+	w, err := worktreeAt(ctx, path)
+	if err == nil {
+		w.Origin = s.evidence.Source.Head.Value
+	}
+	s.evidence.Worktree = seen(w, err)
+}
+
+func worktreeAt(ctx context.Context, path string) (verify.Worktree, error) {
+	repo, err := git.Open(ctx, path)
+	if err != nil {
+		return verify.Worktree{}, err
+	}
+	state, err := repo.State(ctx)
+	if err != nil {
+		return verify.Worktree{}, err
+	}
+	w := verify.Worktree{Path: repo.WorkTree, Ref: state.Ref, Head: state.Head}
+	if abs, err := filepath.Abs(path); err != nil || abs != filepath.Clean(w.Path) {
+		w.Path = path
+	}
+	for _, change := range state.Changes {
+		// Tasks have their worktrees there.
+		if change != "?? .worktree/" {
+			w.Dirty = append(w.Dirty, change)
+		}
+	}
+	return w, nil
+}
+
+// sameHost compares the names of machines: case does not matter, nor does a domain
+// that only one of them has.
+func sameHost(a, b string) bool {
+	if strings.EqualFold(a, b) {
+		return true
+	}
+	short, _, _ := strings.Cut(a, ".")
+	return !strings.Contains(b, ".") && strings.EqualFold(short, b)
+}
