@@ -212,7 +212,7 @@ func (r *releaser) proceed(ctx context.Context, done string, p *release.Progress
 		return r.app.emit(doc, func(w io.Writer) { fmt.Fprintf(w, "would create %s\n", p.Name) })
 	}
 	var failed error
-	if r.follow {
+	if r.follow && !p.State.Ended() {
 		if doc.Run, failed = r.watch(ctx, p); doc.Run == nil {
 			doc.Run = p
 		}

@@ -36,6 +36,10 @@ func (r *releaser) watch(ctx context.Context, p *release.Progress) (*release.Pro
 	g.Go(func() error {
 		return r.kube.Watch(watching, taskRuns, p.Namespace, kube.Selection{Labels: release.LabelRun + "=" + p.Name}, f.task)
 	})
+	g.Go(func() error {
+		r.warn(watching, p.Namespace, f)
+		return nil
+	})
 	err := g.Wait()
 	if !errors.Is(err, errEnded) || ctx.Err() != nil {
 		if ctx.Err() == nil && !errors.Is(err, errDeleted) {
@@ -65,6 +69,7 @@ type follower struct {
 
 	mu    sync.Mutex
 	pr    *unstructured.Unstructured
+	known bool // the tasks that there are have been told
 	tasks map[string]*unstructured.Unstructured
 	last  *release.Progress
 }
@@ -94,12 +99,14 @@ func (f *follower) task(c kube.Change) error {
 		f.tasks[c.Object.GetName()] = c.Object
 	case kube.Deleted:
 		delete(f.tasks, c.Object.GetName())
+	case kube.Synced:
+		f.known = true
 	}
 	return f.judge()
 }
 
 func (f *follower) judge() error {
-	if f.pr == nil {
+	if f.pr == nil || !f.known {
 		return nil
 	}
 	all := make([]*unstructured.Unstructured, 0, len(f.tasks))
@@ -115,6 +122,49 @@ func (f *follower) judge() error {
 		return errEnded
 	}
 	return nil
+}
+
+// warnEvery is how often pods that do not start are looked at.
+const warnEvery = 5 * time.Second
+
+// warn tells why pods do not start: a Secret or an image that is missing stands in
+// their events alone. Events that cannot be read are not worth ending for.
+func (r *releaser) warn(ctx context.Context, namespace string, f *follower) {
+	told := map[string]bool{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(warnEvery):
+		}
+		for _, t := range f.waiting() {
+			events, err := r.kube.Events(ctx, namespace, "Pod", t.Pod)
+			if err != nil {
+				continue
+			}
+			for _, e := range events {
+				if key := e.Name + "\x00" + e.Reason + "\x00" + e.Message; e.Warning && !told[key] {
+					told[key] = true
+					f.show.tell(f.name, release.Change{Task: t.Name, State: t.State, Pod: t.Pod, Reason: e.Reason, Message: e.Message})
+				}
+			}
+		}
+	}
+}
+
+// waiting are the tasks whose pods have not started.
+func (f *follower) waiting() []release.Task {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []release.Task
+	if f.last != nil {
+		for _, t := range f.last.Tasks {
+			if t.State == release.Waiting && t.Pod != "" {
+				out = append(out, t)
+			}
+		}
+	}
+	return out
 }
 
 // runDisplay shows how a run goes: on a terminal a line for each task that has
@@ -174,21 +224,33 @@ func (d *runDisplay) changed(before, after *release.Progress) {
 	defer d.mu.Unlock()
 	d.now = after
 	for _, c := range release.Changes(before, after) {
-		c.Message = safe(c.Message)
-		switch {
-		case !d.terminal:
-			if data, err := json.Marshal(runLine{time.Now().UTC().Truncate(time.Millisecond), after.Name, c}, json.Deterministic(true)); err == nil {
-				fmt.Fprintf(d.w, "%s\n", data)
-			}
-		case c.Task == "" && c.State == release.Running:
-			d.line("%s runs", after.Name)
-		case c.Task != "" && (c.State.Ended() || c.Message != ""):
-			d.line("%-16s %s %s", c.Task, c.State, about(c))
-		case c.Task == "" && c.Message != "":
-			d.line("%s %s %s", after.Name, c.State, about(c))
-		}
+		d.say(after.Name, c)
 	}
 	d.draw()
+}
+
+// tell shows one more change.
+func (d *runDisplay) tell(run string, c release.Change) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.say(run, c)
+	d.draw()
+}
+
+func (d *runDisplay) say(run string, c release.Change) {
+	c.Message = safe(c.Message)
+	switch {
+	case !d.terminal:
+		if data, err := json.Marshal(runLine{time.Now().UTC().Truncate(time.Millisecond), run, c}, json.Deterministic(true)); err == nil {
+			fmt.Fprintf(d.w, "%s\n", data)
+		}
+	case c.Task == "" && c.State == release.Running:
+		d.line("%s runs", run)
+	case c.Task != "" && (c.State.Ended() || c.Message != ""):
+		d.line("%-16s %s %s", c.Task, c.State, about(c))
+	case c.Task == "" && c.Message != "":
+		d.line("%s %s %s", run, c.State, about(c))
+	}
 }
 
 // about is what a person wants to know beside a state.

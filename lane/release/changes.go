@@ -1,5 +1,7 @@
 package release
 
+import "strings"
+
 // Change is something that became different between two looks at a run.
 type Change struct {
 	Task   string `json:"task,omitempty"` // "" is the run itself
@@ -7,8 +9,8 @@ type Change struct {
 	Step   string `json:"step,omitempty"`
 	Pod    string `json:"pod,omitempty"`
 	Reason string `json:"reason,omitempty"`
-	// Message is told for what waits or went wrong: elsewhere it only repeats the
-	// state.
+	// Message is told for what went wrong: elsewhere it only repeats the state, or
+	// counts the containers that start.
 	Message string `json:"message,omitempty"`
 }
 
@@ -50,8 +52,18 @@ func ofRun(p *Progress) Change {
 
 func ofTask(t Task) Change {
 	c := Change{Task: t.Name, State: t.State, Step: t.Step, Pod: t.Pod, Reason: t.Reason}
-	if t.State == Failed || t.State == Waiting {
+	if t.State == Failed || t.State == Waiting && t.stuck() {
 		c.Message = t.Message
 	}
 	return c
+}
+
+// stuck reports whether a task waits for something else than the start of its
+// containers.
+func (t Task) stuck() bool {
+	switch t.Reason {
+	case "", "Started", "Pending":
+		return strings.Contains(t.Message, `"PodScheduled":"False"`)
+	}
+	return true
 }

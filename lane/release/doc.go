@@ -70,11 +70,13 @@ type Task struct {
 
 // Failure is the task that a run failed at.
 type Failure struct {
-	Task, Step     string
-	Pod, Container string // where its log is; "" when there is none
-	Reason         string
-	Message        string
-	Exit           int
+	Task      string `json:"task,omitempty"`
+	Step      string `json:"step,omitempty"`
+	Pod       string `json:"pod,omitempty"`
+	Container string `json:"container,omitempty"` // of Pod, where the step's log is
+	Reason    string `json:"reason,omitempty"`
+	Message   string `json:"message,omitempty"`
+	Exit      int    `json:"exitCode,omitzero"`
 }
 
 // Failure is the first failed task of a run, in the Pipeline's order. Without one

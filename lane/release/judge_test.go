@@ -221,7 +221,7 @@ func TestChanges(t *testing.T) {
 	}
 	if diff := cmp.Diff(`prepare-source succeeded  
 check running vet 
-plan waiting  pod status "Initialized":"False"; message: "containers with incomplete status: [prepare place-scripts]"
+plan waiting  
  running  
 `, lines(release.Changes(fresh, running))); diff != "" {
 		t.Error(diff)
