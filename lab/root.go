@@ -42,7 +42,7 @@ that of its programs (~/.cache/agentrun-lab).`,
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	cmd.AddCommand(buildCommand(), upCommand(), statusCommand(), kubectlCommand(), execCommand(),
-		logsCommand(), envCommand(), downCommand(), hostCommand())
+		logsCommand(), envCommand(), downCommand(), demoCommand(), hostCommand())
 	for _, c := range cmd.Commands() {
 		if args := c.Args; args != nil {
 			c.Args = func(cmd *cobra.Command, words []string) error {

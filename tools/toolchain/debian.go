@@ -131,7 +131,7 @@ func (t tree) read(r io.Reader) error {
 
 // shell gives busybox the names of the programs that no package brought.
 func (t tree) shell() {
-	for _, name := range strings.Fields(`sh ash basename cat chmod cp cut date dirname du echo env expr false find flock
+	for _, name := range strings.Fields(`sh ash basename cat chmod cp cut date dirname du echo env expr false find
 		grep head hostname id kill ln ls mkdir mktemp mv nproc printf ps pwd readlink realpath rm rmdir sed seq sleep sort
 		stat tail tar tee test touch tr true uname uniq wc which xargs`) {
 		if _, taken := t["usr/bin/"+name]; !taken {
