@@ -33,7 +33,7 @@ func (j *judge) foreign(o *opinion) {
 	for _, l := range j.Live.Lists {
 		if !l.Objects.Found {
 			if l.Objects.Gap.Cause != NoKind {
-				o.cannot(l.Kind+"s", l.Objects.Gap)
+				o.cannot(plurals(l.Kind), l.Objects.Gap)
 			}
 			continue
 		}

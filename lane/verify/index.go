@@ -90,10 +90,10 @@ func (j *judge) objects(o *opinion, group, kind string) ([]Object, bool) {
 	l := j.lists[group+"/"+kind]
 	switch {
 	case l == nil:
-		o.cannot(kind+"s", Gap{})
+		o.cannot(plurals(kind), Gap{})
 		return nil, false
 	case !l.Objects.Found:
-		o.cannot(kind+"s", l.Objects.Gap)
+		o.cannot(plurals(kind), l.Objects.Gap)
 		return nil, false
 	}
 	return l.Objects.Value, true

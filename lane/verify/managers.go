@@ -38,7 +38,7 @@ func (j *judge) managers(o *opinion) {
 		for _, id := range slices.Sorted(maps.Keys(j.manifest)) {
 			live, there := j.live[id]
 			gap, not := j.unseenKind(j.manifest[id].Object)
-			switch kind := j.manifest[id].Kind() + "s"; {
+			switch kind := plurals(j.manifest[id].Kind()); {
 			case there:
 				look(live)
 			case not && !unseen[kind]:

@@ -85,7 +85,7 @@ func StatusOf(e Evidence) Status {
 	}
 	for _, l := range e.Live.Lists {
 		if !l.Objects.Found && !l.MetadataOnly {
-			miss(l.Kind+"s", l.Objects.Gap)
+			miss(plurals(l.Kind), l.Objects.Gap)
 		}
 	}
 	s.Drift = j.drifted()

@@ -20,10 +20,11 @@ func (v Verdict) Text(w io.Writer) error {
 		fmt.Fprintf(&b, " at %.12s, GitOps branch at %.12s", v.SourceCommitID, v.GitopsCommitID)
 	}
 	fmt.Fprintf(&b, ", %s\n", v.At)
+	hinted := map[string]bool{}
 	for _, c := range v.Links {
 		fmt.Fprintf(&b, "\n%s: %s\n", c.Link, c.State)
 		for _, f := range c.Findings {
-			f.text(&b)
+			f.text(&b, hinted)
 		}
 	}
 	fmt.Fprintf(&b, "\n%s\n", v.Summary())
@@ -43,7 +44,8 @@ func (v Verdict) Summary() string {
 	return s
 }
 
-func (f Finding) text(b *strings.Builder) {
+// text writes one rule. A hint that was given before is not given again.
+func (f Finding) text(b *strings.Builder, hinted map[string]bool) {
 	if f.State == Matched || f.State == Skipped {
 		fmt.Fprintf(b, "  %s %-3s %s\n", marks[f.State], f.Rule, f.key())
 		for _, ob := range f.Observations {
@@ -54,15 +56,37 @@ func (f Finding) text(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b, "  %s %-3s %s: %s\n", marks[f.State], f.Rule, f.Holds, f.State)
-	for _, ob := range f.Observations {
+	for _, ob := range together(f.Observations) {
 		if ob.State == Matched && ob.Field != "" {
 			continue
 		}
 		fmt.Fprintf(b, "      %s %s\n", marks[ob.State], ob)
-		if ob.Hint != "" {
+		if ob.Hint != "" && !hinted[ob.Hint] {
+			hinted[ob.Hint] = true
 			fmt.Fprintf(b, "        hint: %s\n", ob.Hint)
 		}
 	}
+}
+
+// together makes one observation of those that could not be made for one reason.
+func together(all []Observation) []Observation {
+	var out []Observation
+	objects := map[string][]string{}
+	for _, ob := range all {
+		if ob.State == Unknown {
+			objects[ob.Note] = append(objects[ob.Note], ob.Object)
+			if len(objects[ob.Note]) > 1 {
+				continue
+			}
+		}
+		out = append(out, ob)
+	}
+	for i, ob := range out {
+		if ob.State == Unknown {
+			out[i].Object = list(objects[ob.Note], 4)
+		}
+	}
+	return out
 }
 
 // hex is a commit or digest, of which the beginning will do on a line that nobody
@@ -103,6 +127,14 @@ func (ob Observation) String() string {
 		s += ": " + ob.Note
 	}
 	return cmp.Or(s, string(ob.State))
+}
+
+// plurals is what several objects of a kind are called.
+func plurals(kind string) string {
+	if stem, ok := strings.CutSuffix(kind, "y"); ok {
+		return stem + "ies"
+	}
+	return kind + "s"
 }
 
 func plural(n int, word string) string {

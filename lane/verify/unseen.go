@@ -23,7 +23,7 @@ func (e Evidence) parts() []part {
 	}
 	for _, l := range e.Live.Lists {
 		if l.Objects.Gap.Cause != NoKind {
-			all = append(all, partOf(l.Kind+"s", l.Objects))
+			all = append(all, partOf(plurals(l.Kind), l.Objects))
 		}
 	}
 	all = append(all,
