@@ -58,7 +58,7 @@ func (l *Lab) controllers() []component {
 			Env: tekton("tekton-webhook", "config-leader-election-webhook", "18090", "19091",
 				"WEBHOOK_PORT=18443", "WEBHOOK_ADMISSION_CONTROLLER_NAME=webhook.pipeline.tekton.dev",
 				"WEBHOOK_SERVICE_NAME=tekton-pipelines-webhook", "WEBHOOK_SECRET_NAME=webhook-certs"),
-		}, []string{"http://127.0.0.1:18090/readiness", "127.0.0.1:18443"}},
+		}, []string{"http://127.0.0.1:18090/readiness"}},
 		{process.Spec{
 			Name: "argocd-repo-server", Path: program("argocd-repo-server"),
 			Args: []string{

@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/pikasTech/agentrun/lab/host"
@@ -26,7 +28,26 @@ func (l *Lab) Host(ctx context.Context) error {
 			if err := poll(ctx, "waiting for the API server", func() error { return l.check(ctx, api) }); err != nil {
 				return nil, err
 			}
-			return l.restConfig(hostName)
+			config, err := l.restConfig(hostName)
+			if err != nil {
+				return nil, err
+			}
+			// The roles come a little after the server.
+			return config, poll(ctx, "waiting for the roles", func() error { return mayRead(ctx, config) })
 		},
 	}.Run(ctx)
+}
+
+// mayRead says why the test aids cannot read what they follow.
+func mayRead(ctx context.Context, config *rest.Config) error {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	one := metav1.ListOptions{Limit: 1}
+	_, err = client.NetworkingV1().NetworkPolicies("").List(ctx, one)
+	if err == nil {
+		_, err = client.CoreV1().PersistentVolumes().List(ctx, one)
+	}
+	return err
 }

@@ -6,8 +6,8 @@
 // their addresses: pod and namespace selectors, address blocks with exceptions,
 // ports, port ranges and named ports, in both directions, IPv4 only. Replies pass;
 // everything else is judged packet by packet, so a connection that a new policy
-// denies ends too. The node itself may reach every pod, as Kubernetes wants, and
-// pods on the node's network are not policed. A pod is policed from the moment
+// denies ends too. The node may reach every pod and every pod itself, as Kubernetes
+// wants, and pods on the node's network are not policed. A pod is policed from the moment
 // that its address is known, which is a moment after it starts.
 package netpolicy
 
@@ -39,15 +39,16 @@ func Render(policies []*networkingv1.NetworkPolicy, namespaces []*corev1.Namespa
 		in, out := c.rules(pod, policies)
 		name := strings.ReplaceAll(pod.Status.PodIP, ".", "-")
 		for _, d := range []struct {
-			prefix string
-			rules  []string
-			jumps  *[]string
-		}{{"to-", in, &to}, {"from-", out, &from}} {
+			prefix, peer string
+			rules        []string
+			jumps        *[]string
+		}{{"to-", "saddr", in, &to}, {"from-", "daddr", out, &from}} {
 			if d.rules == nil {
 				continue // not isolated in this direction
 			}
 			*d.jumps = append(*d.jumps, fmt.Sprintf("%s : jump %s%s", pod.Status.PodIP, d.prefix, name))
 			fmt.Fprintf(&chains, "\t# %s/%s\n\tchain %s%s {\n", pod.Namespace, pod.Name, d.prefix, name)
+			fmt.Fprintf(&chains, "\t\tip %s %s return comment \"itself\"\n", d.peer, pod.Status.PodIP)
 			for _, rule := range d.rules {
 				fmt.Fprintf(&chains, "\t\t%s\n", strings.TrimSpace(rule+" return"))
 			}
