@@ -29,5 +29,6 @@ var (
 	pipelineRuns  = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "pipelineruns"}
 	taskRuns      = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "taskruns"}
 	secretObjects = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+	pods          = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	namespaces    = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 )

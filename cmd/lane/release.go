@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -162,6 +163,9 @@ func (r *releaser) create(ctx context.Context, nth int) (done string, p *release
 	} else if err != nil && !kube.IsForbidden(err) {
 		return "", nil, err
 	}
+	if nth, err = r.unused(ctx, nth); err != nil {
+		return "", nil, err
+	}
 	for range maxTries {
 		run, err := pipeline.Run(r.src.intent, n, r.src.commit, nth)
 		if err != nil {
@@ -190,6 +194,23 @@ func (r *releaser) create(ctx context.Context, nth int) (done string, p *release
 		}
 	}
 	return "", nil, fail.Fail(n.TektonNamespace, "delete old runs of this commit", "the names of %d runs are taken", maxTries)
+}
+
+// unused is nth, or a number above those of runs that were deleted while their pods
+// still end: a pod of a new run would have the name of an old one.
+func (r *releaser) unused(ctx context.Context, nth int) (int, error) {
+	n := r.src.names
+	left, err := r.kube.Metadata(ctx, pods, n.TektonNamespace, kube.Selection{Labels: release.Selector(n, r.src.commit)})
+	if kube.IsForbidden(err) {
+		return nth, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("looking for pods of earlier runs: %w", err)
+	}
+	for _, pod := range left.Items {
+		nth = max(nth, release.Nth(n, r.src.commit, pod.Labels[release.LabelRun])+1)
+	}
+	return nth, nil
 }
 
 // look judges a run with its tasks.
@@ -268,6 +289,7 @@ func (r *releaser) verdict(ctx context.Context, doc *releaseDocument) error {
 	case f.Task == "":
 		return fail.Fail(where, "mend what the message names, then release again", "the run failed: %s: %s", f.Reason, safe(f.Message))
 	case f.Step == "":
+		doc.Failure.Events = r.warnings(ctx, p.Namespace, f.Pod)
 		return fail.Fail(where, "mend what the message names, then release again", "task %s failed: %s: %s", f.Task, f.Reason, safe(f.Message))
 	}
 	doc.Failure.Log = r.log(ctx, p.Namespace, f)
@@ -280,6 +302,11 @@ func (r *releaser) end(ctx context.Context, choice release.Choice) error {
 	p := choice.Active
 	if p == nil {
 		doc := releaseDocument{header: headerOf("Release"), SourceCommitID: r.src.commit, Action: reported, Run: choice.Newest}
+		if doc.Run != nil {
+			if full, err := r.look(ctx, doc.Run.Name); err == nil {
+				doc.Run = full
+			}
+		}
 		return r.app.emit(doc, func(w io.Writer) {
 			fmt.Fprintf(w, "no run of %.12s is active\n", r.src.commit)
 			if doc.Run != nil {
@@ -324,7 +351,8 @@ type releaseDocument struct {
 
 type failureDocument struct {
 	release.Failure
-	Log []string `json:"log"`
+	Log    []string `json:"log,omitempty"`    // the end of the step's
+	Events []string `json:"events,omitempty"` // of a pod whose steps did not start
 }
 
 func writeRelease(w io.Writer, doc *releaseDocument) {
@@ -347,10 +375,15 @@ func writeRelease(w io.Writer, doc *releaseDocument) {
 		}
 		fmt.Fprintln(w)
 	}
-	if doc.Failure != nil && len(doc.Failure.Log) > 0 {
-		fmt.Fprintf(w, "the end of the log of %s:\n", doc.Failure.Step)
-		for _, line := range doc.Failure.Log {
-			fmt.Fprintf(w, "  | %s\n", line)
+	if doc.Failure == nil {
+		return
+	}
+	for _, part := range []struct {
+		title string
+		lines []string
+	}{{"the end of the log of " + doc.Failure.Step, doc.Failure.Log}, {"what happened to the pod", doc.Failure.Events}} {
+		if len(part.lines) > 0 {
+			fmt.Fprintf(w, "%s:\n  | %s\n", part.title, strings.Join(part.lines, "\n  | "))
 		}
 	}
 }

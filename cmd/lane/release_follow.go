@@ -328,6 +328,24 @@ func (r *releaser) log(ctx context.Context, namespace string, f release.Failure)
 	return showable(data)
 }
 
+// warnings are the last warnings of the cluster about a pod.
+func (r *releaser) warnings(ctx context.Context, namespace, pod string) []string {
+	if pod == "" {
+		return nil
+	}
+	events, err := r.kube.Events(ctx, namespace, "Pod", pod)
+	if err != nil {
+		return []string{"(the pod's events cannot be read: " + fail.Clean(err.Error(), 300) + ")"}
+	}
+	var lines []string
+	for _, e := range events {
+		if e.Warning {
+			lines = append(lines, e.Reason+": "+safe(e.Message))
+		}
+	}
+	return lines[max(0, len(lines)-shownLines):]
+}
+
 func showable(data []byte) []string {
 	if hits := secretscan.Default().Scan("log", data); len(hits) > 0 {
 		return []string{fmt.Sprintf("(not shown: %s, in line %d of the last %d)", hits[0].Why, hits[0].Line, bytes.Count(data, []byte("\n")))}
