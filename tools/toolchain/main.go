@@ -4,10 +4,10 @@
 //	toolchain build --out DIR --go VERSION --buildkit DIR
 //	toolchain push --from DIR --to REGISTRY/REPOSITORY
 //
-// build writes an OCI layout of three layers: git, ssh, make and a shell from
-// Debian's packages; Go from its module; BuildKit from a folder. There are no
-// times, owners or paths of this machine in it, so the same packages give the same
-// image. Its last line is the image's digest, which is what a person pins in the
+// build writes an OCI layout of four layers: git, ssh, make and a shell from
+// Debian's packages; Go from its module; BuildKit from a folder; the certificates
+// that this machine trusts. There are no times, owners or paths of the machine in
+// it, so the same packages and certificates give the same image. Its last line is the image's digest, which is what a person pins in the
 // images lock. push brings it to a registry that speaks plain HTTP on loopback,
 // or HTTPS.
 package main
@@ -69,7 +69,11 @@ func build(ctx context.Context, out, golang, buildkit string) error {
 	if err != nil {
 		return err
 	}
-	image, err := imageOf(debian, compiler, builder)
+	trust, err := roots()
+	if err != nil {
+		return err
+	}
+	image, err := imageOf(debian, compiler, builder, trust)
 	if err != nil {
 		return err
 	}
