@@ -14,6 +14,7 @@ import (
 	"github.com/pikasTech/agentrun/lane/plan"
 	"github.com/pikasTech/agentrun/lane/promote"
 	"github.com/pikasTech/agentrun/lane/publish"
+	"github.com/pikasTech/agentrun/lane/verify"
 )
 
 // parsers are those that the stages themselves use, and the types behind them.
@@ -36,6 +37,10 @@ var parsers = map[string]struct {
 	}},
 	catalog.Kind: {"docs/formats/catalog.md", reflect.TypeFor[catalog.Catalog](), func(where string, data []byte, n names.Names) error {
 		_, err := catalog.Parse(where, data, n)
+		return err
+	}},
+	verify.Kind: {"docs/formats/verdict.md", reflect.TypeFor[verify.Verdict](), func(where string, data []byte, _ names.Names) error {
+		_, err := verify.Parse(where, data)
 		return err
 	}},
 }

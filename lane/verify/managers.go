@@ -68,7 +68,7 @@ func (j *judge) managers(o *opinion) {
 		}
 	}
 	for _, obj := range j.Tekton.Live {
-		if obj.Found {
+		if obj.Found && obj.Value.Kind() != "Namespace" { // that one all lanes share
 			look(obj.Value)
 		}
 	}

@@ -20,11 +20,11 @@ func (v Verdict) Text(w io.Writer) error {
 		fmt.Fprintf(&b, " at %.12s, GitOps branch at %.12s", v.SourceCommitID, v.GitopsCommitID)
 	}
 	fmt.Fprintf(&b, ", %s\n", v.At)
-	hinted := map[string]bool{}
+	said := map[string]bool{}
 	for _, c := range v.Links {
 		fmt.Fprintf(&b, "\n%s: %s\n", c.Link, c.State)
 		for _, f := range c.Findings {
-			f.text(&b, hinted)
+			f.text(&b, said)
 		}
 	}
 	fmt.Fprintf(&b, "\n%s\n", v.Summary())
@@ -44,8 +44,8 @@ func (v Verdict) Summary() string {
 	return s
 }
 
-// text writes one rule. A hint that was given before is not given again.
-func (f Finding) text(b *strings.Builder, hinted map[string]bool) {
+// text writes one rule. What was said at length before is not said again.
+func (f Finding) text(b *strings.Builder, said map[string]bool) {
 	if f.State == Matched || f.State == Skipped {
 		fmt.Fprintf(b, "  %s %-3s %s\n", marks[f.State], f.Rule, f.key())
 		for _, ob := range f.Observations {
@@ -60,9 +60,15 @@ func (f Finding) text(b *strings.Builder, hinted map[string]bool) {
 		if ob.State == Matched && ob.Field != "" {
 			continue
 		}
+		if ob.State == Unknown && len(ob.Note) > 40 {
+			if said[ob.Note] {
+				ob.Note = "not seen, as said above"
+			}
+			said[ob.Note] = true
+		}
 		fmt.Fprintf(b, "      %s %s\n", marks[ob.State], ob)
-		if ob.Hint != "" && !hinted[ob.Hint] {
-			hinted[ob.Hint] = true
+		if ob.Hint != "" && !said[ob.Hint] {
+			said[ob.Hint] = true
 			fmt.Fprintf(b, "        hint: %s\n", ob.Hint)
 		}
 	}
