@@ -10,7 +10,7 @@ import (
 // Reference is an image as a pod names it, taken apart.
 type Reference struct {
 	Registry   string
-	Repository string // within the registry
+	Repository string // within the registry, without a tag
 	Digest     string // "" when it is not pinned
 }
 
@@ -32,6 +32,7 @@ func ParseReference(s string) Reference {
 	if r.Repository == "" {
 		r.Registry, r.Repository = "", name
 	}
+	r.Repository, _, _ = strings.Cut(r.Repository, ":")
 	return r
 }
 

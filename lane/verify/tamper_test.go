@@ -148,7 +148,7 @@ func TestI8_CannotTellWithoutTheRegistry(t *testing.T) {
 
 func TestF2_ContradictsATag(t *testing.T) {
 	tampered(t, "F2", "a pod by tag", func(e *verify.Evidence) {
-		set(find(t, e, "Pod", "api-7d-1").Items("spec", "containers")[0], "127.0.0.1:5000/shop/api", "image")
+		set(find(t, e, "Pod", "api-7d-1").Items("spec", "containers")[0], "127.0.0.1:5000/shop/api:"+commit, "image")
 	})
 }
 
