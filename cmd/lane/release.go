@@ -366,6 +366,9 @@ func writeRelease(w io.Writer, doc *releaseDocument) {
 	}
 	fmt.Fprintln(w)
 	for _, t := range p.Tasks {
+		if p.State == release.Waiting {
+			break // nothing has begun
+		}
 		fmt.Fprintf(w, "  %-16s %-10s", t.Name, t.State)
 		if took := t.Ended.Sub(t.Started); took >= 0 && !t.Ended.IsZero() {
 			fmt.Fprintf(w, " %4.0fs", took.Seconds())

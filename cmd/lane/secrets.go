@@ -49,12 +49,14 @@ type secretWriter struct {
 	commit          string
 	dryRun          bool
 	createNamespace bool
+	force           bool
 }
 
 func (w *secretWriter) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.commit, "commit", "HEAD", "the source `commit` whose intent counts")
 	cmd.Flags().BoolVar(&w.dryRun, "dry-run", false, "do everything but keep the Secret")
 	cmd.Flags().BoolVar(&w.createNamespace, "create-namespace", false, "make the namespace too, when it is missing")
+	cmd.Flags().BoolVar(&w.force, "force", false, "take the keys over from whoever else wrote them")
 	w.to.flags(cmd)
 }
 
@@ -248,11 +250,14 @@ func (w *secretWriter) write(ctx context.Context, src *source, s *secrets.Secret
 			return fmt.Errorf("making the namespace: %w", err)
 		}
 	}
+	how.Force = w.force
 	_, err = c.Apply(ctx, secretObjects, s.Object(), how)
 	switch {
 	case err == nil, w.dryRun && w.createNamespace && kube.IsNotFound(err):
 	case kube.IsNotFound(err):
 		return &fail.Error{Code: fail.Failed, Hint: namespaceHint, Err: fmt.Errorf("making the Secret: %w", err)}
+	case kube.IsConflict(err) && !s.Reveals(err.Error()):
+		return &fail.Error{Code: fail.Failed, Hint: "find out who that is; to take the keys over, add --force", Err: fmt.Errorf("making the Secret: %w", err)}
 	case s.Reveals(err.Error()):
 		return fail.Fail(fmt.Sprintf("Secret %s/%s", s.Namespace, s.Name), "see the API server's log, or who answers for it: an admission webhook, say",
 			"the cluster refuses it with an answer that is not shown, because it quotes a value")

@@ -73,54 +73,54 @@ func summary(p *release.Progress) string {
 
 func TestJudge(t *testing.T) {
 	for _, tt := range []struct{ file, want string }{
-		{"new", `waiting
-  prepare-source waiting
+		{"running", `running Running
+  prepare-source running Running step=first
   check waiting
   plan waiting
   publish waiting
   promote waiting
 `},
-		{"running", `running Running
-  prepare-source succeeded Succeeded took=9s
-  check running Running step=vet
-  plan waiting Pending
-  publish waiting
-  promote waiting
-`},
-		{"succeeded", `succeeded Completed outcome=nothing-to-change gitops=89abcde
-  prepare-source succeeded Succeeded took=9s
-  check succeeded Succeeded took=40s
-  plan succeeded Succeeded took=5s
+		{"skipped", `succeeded Completed outcome=promoted gitops=89abcde
+  prepare-source succeeded Succeeded took=1m8s
+  check succeeded Succeeded took=10s
+  plan succeeded Succeeded took=10s
   publish skipped When Expressions evaluated to false
-  promote succeeded Succeeded took=4s
+  promote succeeded Succeeded took=7s
 `},
 		{"failed", `failed Failed
   prepare-source succeeded Succeeded took=9s
-  check failed Failed step=unit exit=2 took=40s
-  plan succeeded Succeeded took=5s
-  publish skipped
-  promote skipped
+  check failed Failed step=check exit=2 took=9s
+  plan succeeded Succeeded took=10s
+  publish skipped PipelineRun was stopping
+  promote skipped PipelineRun was stopping
 `},
-		{"superseded", `superseded Failed outcome=superseded gitops=
+		{"superseded", `superseded Failed outcome=superseded gitops=89abcde
   prepare-source succeeded Succeeded took=9s
-  check skipped
-  plan skipped
-  publish succeeded Succeeded retries=1 took=1m30s
-  promote failed Failed step=promote exit=5 took=4s
+  check succeeded Succeeded took=9s
+  plan succeeded Succeeded took=7s
+  publish succeeded Succeeded took=9s
+  promote failed Failed step=promote exit=5 took=5s
 `},
-		{"cancelled", `cancelled Cancelled
-  prepare-source cancelled TaskRunCancelled took=3s
-  check skipped
-  plan skipped
-  publish skipped
-  promote skipped
+		{"notstarted", `failed Failed
+  prepare-source failed CreateContainerConfigError
+  check skipped PipelineRun was stopping
+  plan skipped PipelineRun was stopping
+  publish skipped PipelineRun was stopping
+  promote skipped PipelineRun was stopping
 `},
-		{"cancelling", `stopping CancelledRunningFinally
+		{"cancelling", `stopping Running
   prepare-source running Running step=fetch
   check waiting
   plan waiting
   publish waiting
   promote waiting
+`},
+		{"cancelled", `cancelled Cancelled
+  prepare-source cancelled TaskRunCancelled took=15s
+  check skipped PipelineRun was stopping
+  plan skipped PipelineRun was stopping
+  publish skipped PipelineRun was stopping
+  promote skipped PipelineRun was stopping
 `},
 		{"nopipeline", `failed CouldntGetPipeline
   prepare-source skipped
@@ -147,6 +147,30 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestJudgeWhatTektonHasNotSeen: a run that was made this moment, one that waits for
+// leave, and a task that is begun again.
+func TestJudgeWhatTektonHasNotSeen(t *testing.T) {
+	run, tasks := recorded(t, "running")
+	status := run.Object["status"]
+	delete(run.Object, "status")
+	p, err := release.Judge(run, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(summary(p), " waiting"); p.State != release.Waiting || got != 5 || p.Commit == "" {
+		t.Errorf("got %s", summary(p))
+	}
+	run.Object["status"] = status
+	tasks[0].Object["status"].(map[string]any)["retriesStatus"] = []any{map[string]any{"podName": "x"}}
+	tasks[0].Object["status"].(map[string]any)["conditions"] = []any{map[string]any{"type": "Succeeded", "status": "Unknown", "reason": "ToBeRetried"}}
+	if p, err = release.Judge(run, tasks); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Tasks[0]; got.State != release.Running || got.Retries != 1 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestFailure(t *testing.T) {
 	run, tasks := recorded(t, "failed")
 	p, err := release.Judge(run, tasks)
@@ -154,7 +178,7 @@ func TestFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := p.Failure()
-	if f.Task != "check" || f.Step != "unit" || f.Container != "step-unit" || f.Pod == "" || f.Exit != 2 {
+	if f.Task != "check" || f.Step != "check" || f.Container != "step-check" || f.Pod == "" || f.Exit != 2 {
 		t.Errorf("got %+v", f)
 	}
 	run, tasks = recorded(t, "nopipeline")
@@ -215,18 +239,20 @@ func TestChanges(t *testing.T) {
 		}
 		return b.String()
 	}
-	fresh, running, failed := read("new"), read("running"), read("failed")
-	if diff := cmp.Diff(" waiting  \n", lines(release.Changes(nil, fresh))); diff != "" {
+	running, failed := read("running"), read("failed")
+	fresh := *running
+	fresh.State, fresh.Reason, fresh.Message, fresh.Tasks = release.Waiting, "", "", nil
+	for _, t := range running.Tasks {
+		fresh.Tasks = append(fresh.Tasks, release.Task{Name: t.Name, State: release.Waiting})
+	}
+	if diff := cmp.Diff(" waiting  \n", lines(release.Changes(nil, &fresh))); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff("prepare-source running first \n running  \n", lines(release.Changes(&fresh, running))); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(`prepare-source succeeded  
-check running vet 
-plan waiting  
- running  
-`, lines(release.Changes(fresh, running))); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff(`check failed unit "step-unit" exited with code 2: Error
+check failed check "step-check" exited with code 2: Error
 plan succeeded  
 publish skipped  
 promote skipped  
