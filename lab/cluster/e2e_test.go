@@ -124,7 +124,7 @@ func hello(t *testing.T, l *cluster.Lab) {
 		{"wait", "--for=condition=Ready", "pod/server", "--timeout=60s"},
 		{"wait", "--for=condition=Succeeded", "pipelinerun/hello", "--timeout=120s"},
 	} {
-		if out, err := l.Kubectl(t.Context(), "", append([]string{"--namespace=agentrun-ci"}, args...)...); err != nil {
+		if out, err := l.Kubectl(t.Context(), "", append([]string{"--namespace=hello"}, args...)...); err != nil {
 			t.Fatal(err, out)
 		}
 	}
