@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"time"
@@ -84,18 +83,17 @@ func (v *verifier) run(ctx context.Context, src *source, client *kube.Client, no
 	if err != nil {
 		return err
 	}
-	verdict := verify.Judge(e)
-	if err := v.app.emit(verdict, func(w io.Writer) { _ = verdict.Text(w) }); err != nil || verdict.Accepted { // w is memory
+	verdict := judged{verify.Judge(e)}
+	if err := v.app.emit(verdict.Verdict, verdict.write); err != nil {
 		return err
 	}
-	return &fail.Error{Code: fail.Differs, Err: errors.New(verdict.Summary()), Hint: "mend what is marked ! and let what is marked ? be seen, then verify again"}
+	return verdict.refusal()
 }
 
-// accept is for a release that has just ended: the worktree is not its matter.
-func (a *app) accept(ctx context.Context, src *source, client *kube.Client) error {
-	v := verifier{app: a, skip: true}
-	return v.run(ctx, src, client, nil)
-}
+// judged is a verdict that the command tells.
+type judged struct{ verify.Verdict }
+
+func (v judged) write(w io.Writer) { _ = v.Text(w) } // w is memory
 
 // evidence asks everybody. A cluster that cannot be reached is part of it.
 func (v *verifier) evidence(ctx context.Context, src *source, client *kube.Client, noClient error) (verify.Evidence, error) {
