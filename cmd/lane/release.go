@@ -19,7 +19,7 @@ import (
 func (a *app) releaseCommand() *cobra.Command {
 	var to cluster
 	var commit string
-	r := releaser{app: a}
+	r := releaser{app: a, accept: a.accept}
 	cmd := &cobra.Command{
 		Use:   "release",
 		Short: "Release a commit: start its PipelineRun and follow it",
@@ -30,10 +30,12 @@ last run succeeded, that is reported; when it failed, a new one is made.
 
 With --follow it shows the tasks until the run has ended: on a terminal live,
 elsewhere as one JSON line on stderr for each change. Ctrl-C leaves the run going.
-Of a run that fails, the failed step and the end of its log are shown.
+Of a run that fails, the failed step and the end of its log are shown. After one
+that succeeds it waits for Argo CD and the rollout and ends with the verdict of
+lane verify, without the worktree.
 
-Exit codes: 0 succeeded, or started without --follow; 1 failed; 4 the commit is
-not on the source branch; 5 superseded by a newer commit.`,
+Exit codes: 0 succeeded and accepted, or started without --follow; 1 failed; 3 not
+accepted; 4 the commit is not on the source branch; 5 superseded by a newer commit.`,
 		Example: `  lane release --commit v0.1 --follow
   lane release --commit v0.1 --dry-run
   lane release --commit v0.1 --cancel`,
