@@ -73,6 +73,9 @@ func TestScript(t *testing.T) {
 			"hang":     cmdHang,
 			"asked":    cmdAsked,
 			"replace":  cmdReplace,
+			"cluster":  cmdCluster,
+			"fakes":    cmdFakes,
+			"untold":   cmdUntold,
 		},
 	})
 }

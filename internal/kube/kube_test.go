@@ -329,14 +329,15 @@ func TestWatchGoesOn(t *testing.T) {
 	}
 	c, _ := connect(t, kubetest.Script{"GET " + list: {
 		listOf("3", "", object("run-1", "1"), object("run-2", "2")),
+		listOf("9", "", object("run-1", "4"), object("run-3", "8")), // run-2 went unseen
+		listOf("12", "", object("run-1", "11")),
+	}, "WATCH " + list: {
 		from("3", kubetest.Stream(event("MODIFIED", object("run-1", "4")), event("BOOKMARK", object("", "5")))),
 		from("5", kubetest.Drop),
 		from("5", kubetest.Answer(500, "no")),
 		from("5", kubetest.Stream(event("ERROR", gone))),
-		listOf("9", "", object("run-1", "4"), object("run-3", "8")), // run-2 went unseen
 		from("9", kubetest.Stream(event("DELETED", object("run-3", "10")))),
 		from("10", kubetest.Answer(410, gone)),
-		listOf("12", "", object("run-1", "11")),
 		from("12", kubetest.Open(event("ADDED", object("run-4", "13")))),
 	}})
 	want := []string{
@@ -350,7 +351,7 @@ func TestWatchGoesOn(t *testing.T) {
 }
 
 func TestWatchGivesUp(t *testing.T) {
-	c, srv := connect(t, kubetest.Script{"GET " + list: {listOf("3", ""), kubetest.Stream(), kubetest.Drop}})
+	c, srv := connect(t, kubetest.Script{"GET " + list: {listOf("3", "")}, "WATCH " + list: {kubetest.Stream(), kubetest.Drop}})
 	c.Patience = time.Nanosecond
 	err := c.Watch(t.Context(), runs, "ci", kube.Selection{}, func(kube.Change) error { return nil })
 	told(t, err, fail.Failed, "has been gone for", "watching pipelineruns.tekton.dev in ci")
@@ -358,11 +359,11 @@ func TestWatchGivesUp(t *testing.T) {
 		t.Errorf("asked %d times only", n)
 	}
 
-	c, _ = connect(t, kubetest.Script{"GET " + list: {listOf("3", ""), kubetest.Status(403, "Forbidden", `pipelineruns.tekton.dev is forbidden: User "x" cannot watch resource "pipelineruns" in API group "tekton.dev" in the namespace "ci"`, "")}})
+	c, _ = connect(t, kubetest.Script{"GET " + list: {listOf("3", "")}, "WATCH " + list: {kubetest.Status(403, "Forbidden", `pipelineruns.tekton.dev is forbidden: User "x" cannot watch resource "pipelineruns" in API group "tekton.dev" in the namespace "ci"`, "")}})
 	err = c.Watch(t.Context(), runs, "ci", kube.Selection{}, func(kube.Change) error { return nil })
 	told(t, err, fail.Failed, "may not watch pipelineruns of group tekton.dev in namespace ci")
 
-	c, _ = connect(t, kubetest.Script{"GET " + list: {listOf("3", ""), kubetest.Open()}})
+	c, _ = connect(t, kubetest.Script{"GET " + list: {listOf("3", "")}, "WATCH " + list: {kubetest.Open()}})
 	ctx, cancel := context.WithCancel(t.Context())
 	err = c.Watch(ctx, runs, "ci", kube.Selection{}, func(kube.Change) error { cancel(); return nil })
 	if fail.CodeOf(err) != fail.Interrupted {

@@ -21,7 +21,7 @@ import (
 const Token = "kubetest"
 
 // Script are the answers to each "METHOD /path", in their order; the last one
-// stays. "GET /version" need not be in it.
+// stays. The method of a watch is WATCH. "GET /version" need not be in it.
 type Script map[string][]http.HandlerFunc
 
 // Server is a running server. Close ends it.
@@ -40,6 +40,9 @@ func Start(script Script, unexpected func(request string)) *Server {
 	s := &Server{script: script}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		request := r.Method + " " + r.URL.Path
+		if r.URL.Query().Has("watch") {
+			request = "WATCH " + r.URL.Path
+		}
 		answer := s.next(request)
 		switch {
 		case r.Header.Get("Authorization") != "Bearer "+Token:
@@ -165,17 +168,5 @@ func stream(open bool, events []string) http.HandlerFunc {
 			case <-time.After(time.Minute):
 			}
 		}
-	}
-}
-
-// Either answers a list with the first and a watch with the second: both have one
-// path.
-func Either(list, watch http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Get("watch") != "" {
-			watch(w, r)
-			return
-		}
-		list(w, r)
 	}
 }
