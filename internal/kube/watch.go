@@ -56,8 +56,12 @@ func (c *Client) Watch(ctx context.Context, gvr schema.GroupVersionResource, nam
 			return w.stopped
 		case ctx.Err() != nil:
 			return c.explain(ctx, w.q, ctx.Err())
-		case w.alive:
-			pause, seen, w.alive = firstPause, time.Now(), false
+		}
+		if w.alive {
+			seen, w.alive = time.Now(), false
+		}
+		if w.moved {
+			pause, w.moved = firstPause, false
 		}
 		if err != nil {
 			if !IsUnreachable(err) {
@@ -89,6 +93,7 @@ type watcher struct {
 	version string // where to go on; "" is from the beginning
 	known   map[types.NamespacedName]*unstructured.Unstructured
 	alive   bool  // the server has answered since this was last set to false
+	moved   bool  // likewise, and there was something to tell
 	stopped error // what visit returned
 }
 
@@ -127,6 +132,7 @@ func (w *watcher) round(ctx context.Context) error {
 			return ctx.Err()
 		case e, ok := <-stream.ResultChan():
 			if !ok {
+				w.alive = true // up to now
 				return nil
 			}
 			if err := w.take(ctx, e); err != nil || w.stopped != nil {
@@ -157,7 +163,7 @@ func (w *watcher) take(ctx context.Context, e watch.Event) error {
 	if !ok {
 		return nil
 	}
-	w.version, w.alive = obj.GetResourceVersion(), true
+	w.version, w.alive, w.moved = obj.GetResourceVersion(), true, true
 	key := keyOf(obj)
 	switch e.Type {
 	case watch.Added, watch.Modified:
@@ -176,7 +182,7 @@ func (w *watcher) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.alive = true
+	w.alive, w.moved = true, true
 	before := w.known
 	w.known = map[types.NamespacedName]*unstructured.Unstructured{}
 	for i := range list.Items {
