@@ -94,6 +94,9 @@ func TestGitRemoteServesNothingElse(t *testing.T) {
 
 // Close does not wait for a hook that never ends: it ends the hook.
 func TestGitRemoteCloseEndsHooks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it needs mkfifo")
+	}
 	g, work := start(t, t.TempDir()), t.TempDir()
 	marker := filepath.Join(work, "hook-runs")
 	if err := os.MkdirAll(filepath.Join(g.Dir, "hooks"), 0o755); err != nil {

@@ -77,6 +77,9 @@ func TestTwoRegistriesAtOnce(t *testing.T) {
 }
 
 func TestRegistryThatCannotStart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it needs Docker's registry")
+	}
 	_, err := scratch.StartRegistry(t.Context(), t.TempDir(), scratch.RegistryOptions{Program: "/no/such/docker-registry"})
 	if fail.CodeOf(err) != fail.Failed || fail.HintOf(err) != "apt-get install docker-registry" {
 		t.Errorf("a missing program gives %v, hint %q", err, fail.HintOf(err))

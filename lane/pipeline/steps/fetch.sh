@@ -42,4 +42,10 @@ cd /workspace/run/source
 git update-ref "refs/remotes/origin/$SOURCE" "$(in_history rev-parse "$source")"
 git -c advice.detachedHead=false checkout -q --detach "$COMMIT"
 say "checked out $COMMIT"
+
+# Go keeps a test's result for files of the same size and time, so the time of a
+# file is made of its content: a test whose files are as they were is not run again.
+stamp() { touch -c -d "@$((0x$(printf %.7s "$1")))" "$2"; }
+git -c core.quotePath=false ls-tree -r -t "$COMMIT" | while read -r _ _ id path; do stamp "$id" "$path"; done
+stamp "$(git rev-parse "$COMMIT^{tree}")" .
 printf %s "$COMMIT" >"$RESULT"
