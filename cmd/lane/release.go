@@ -371,14 +371,14 @@ func writeRelease(w io.Writer, doc *releaseDocument) {
 		if p.State == release.Waiting {
 			break // nothing has begun
 		}
-		fmt.Fprintf(w, "  %-16s %-10s", t.Name, t.State)
+		line := fmt.Sprintf("  %-16s %-10s", t.Name, t.State)
 		if took := t.Ended.Sub(t.Started); took >= 0 && !t.Ended.IsZero() {
-			fmt.Fprintf(w, " %4.0fs", took.Seconds())
+			line += fmt.Sprintf(" %4.0fs", took.Seconds())
 		}
 		if t.State == release.Failed {
-			fmt.Fprintf(w, "  %s", t.Reason)
+			line += "  " + t.Reason
 		}
-		fmt.Fprintln(w)
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
 	if doc.Failure == nil {
 		return

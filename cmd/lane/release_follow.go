@@ -247,10 +247,20 @@ func (d *runDisplay) say(run string, c release.Change) {
 	case c.Task == "" && c.State == release.Running:
 		d.line("%s runs", run)
 	case c.Task != "" && (c.State.Ended() || c.Message != ""):
-		d.line("%-16s %s %s", c.Task, c.State, about(c))
+		d.line("%-16s %s%s %s", c.Task, c.State, d.took(c.Task), about(c))
 	case c.Task == "" && c.Message != "":
 		d.line("%s %s %s", run, c.State, about(c))
 	}
+}
+
+// took is how long an ended task ran.
+func (d *runDisplay) took(task string) string {
+	for _, t := range d.now.Tasks {
+		if t.Name == task && !t.Started.IsZero() && !t.Ended.IsZero() {
+			return " after " + t.Ended.Sub(t.Started).String()
+		}
+	}
+	return ""
 }
 
 // about is what a person wants to know beside a state.
