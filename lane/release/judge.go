@@ -76,11 +76,10 @@ type times struct {
 }
 
 type step struct {
-	Name      string `json:"name"`
-	Container string `json:"container"`
-	Running   *struct {
-	} `json:"running"`
-	Waiting *struct {
+	Name      string    `json:"name"`
+	Container string    `json:"container"`
+	Running   *struct{} `json:"running"`
+	Waiting   *struct {
 		Reason string `json:"reason"`
 	} `json:"waiting"`
 	Terminated *struct {
