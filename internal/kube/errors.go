@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -48,12 +49,7 @@ func is(err error, kinds ...kind) bool {
 	if !ok {
 		return false
 	}
-	for _, k := range kinds {
-		if r.kind == k {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(kinds, r.kind)
 }
 
 // IsNotFound: there is no such object, or no such namespace. A resource that the
