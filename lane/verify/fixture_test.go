@@ -192,7 +192,7 @@ func (l *lane) add(o verify.Object) {
 func (l *lane) live() verify.Live {
 	live := verify.Live{Complete: verify.See(true), Events: verify.See([]verify.Event{}), Logs: verify.See([]verify.LogEnd{})}
 	for _, p := range slices.Sorted(maps.Keys(l.rendered())) {
-		for _, doc := range strings.Split(string(l.rendered()[p]), "\n---\n") {
+		for doc := range strings.SplitSeq(string(l.rendered()[p]), "\n---\n") {
 			o := l.object("argocd-controller", doc)
 			switch o.Kind() {
 			case "Namespace":

@@ -3,6 +3,7 @@ package verify
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pikasTech/agentrun/internal/fail"
@@ -108,10 +109,7 @@ type judge struct {
 }
 
 // opinion gathers what speaks for and against one rule.
-type opinion struct {
-	seen    []Observation
-	dropped int
-}
+type opinion struct{ seen []Observation }
 
 // maxObservations bounds what one finding tells; the rest is counted.
 const maxObservations = 40
@@ -141,11 +139,9 @@ func (o *opinion) against(object, format string, args ...any) {
 
 // equal compares a field with what it should be.
 func (o *opinion) equal(object, field, value string, wanted ...string) {
-	for _, w := range wanted {
-		if value == w {
-			o.match(object, field, value)
-			return
-		}
+	if slices.Contains(wanted, value) {
+		o.match(object, field, value)
+		return
 	}
 	o.differ(object, field, value, wanted[0])
 }

@@ -135,8 +135,10 @@ func TestParse(t *testing.T) {
 		t.Fatalf("%+v, %v", v, err)
 	}
 	for _, edit := range [][2]string{
-		{`"accepted": false`, `"accepted": true`}, {`"kind": "Verdict"`, `"kind": "Catalog"`},
-		{`"at": "2026`, `"at": "yesterday`}, {`"lane"`, `"mood": 1, "lane"`},
+		{`"accepted": false`, `"accepted": true`},
+		{`"kind": "Verdict"`, `"kind": "Catalog"`},
+		{`"at": "2026`, `"at": "yesterday`},
+		{`"lane"`, `"mood": 1, "lane"`},
 	} {
 		bad := strings.Replace(string(data), edit[0], edit[1], 1)
 		if _, err := verify.Parse("verdict", []byte(bad)); bad == string(data) || err == nil {

@@ -43,8 +43,12 @@ func (j *judge) workloads(o *opinion) (w workloads, ok bool) {
 		group, kind string
 		into        *[]Object
 	}{
-		{"apps", "Deployment", &w.deployments}, {"apps", "ReplicaSet", &w.replicaSets}, {"", "Pod", &w.pods},
-		{"batch", "Job", &w.jobs}, {"", "Service", &w.services}, {"discovery.k8s.io", "EndpointSlice", &w.slices},
+		{"apps", "Deployment", &w.deployments},
+		{"apps", "ReplicaSet", &w.replicaSets},
+		{"", "Pod", &w.pods},
+		{"batch", "Job", &w.jobs},
+		{"", "Service", &w.services},
+		{"discovery.k8s.io", "EndpointSlice", &w.slices},
 	} {
 		objects, seen := j.objects(o, k.group, k.kind)
 		*k.into, ok = objects, ok && seen

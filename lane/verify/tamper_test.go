@@ -20,7 +20,7 @@ func tampered(t *testing.T, rules, name string, change func(e *verify.Evidence))
 		change(&e)
 		v := verify.Judge(e)
 		var want []string
-		for _, r := range strings.Fields(rules) {
+		for r := range strings.FieldsSeq(rules) {
 			want = append(want, r+" contradicted")
 		}
 		slices.Sort(want)

@@ -102,11 +102,9 @@ func (s *gatherer) log(ctx context.Context, e *end) *verify.Gap {
 // credential: what follows may belong to it.
 func lastLines(text string) []string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	for _, hit := range secretscan.Default().Scan("", []byte(text)) {
-		if hit.Line-1 < len(lines) {
-			lines = append(lines[:hit.Line-1:hit.Line-1], withheld)
-		}
-		break // they come in order
+	if hits := secretscan.Default().Scan("", []byte(text)); len(hits) > 0 { // in the order of their places
+		first := min(hits[0].Line-1, len(lines))
+		lines = append(lines[:first:first], withheld)
 	}
 	lines = lines[max(0, len(lines)-logLines):]
 	for i, l := range lines {
