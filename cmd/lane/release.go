@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/kube"
-	"github.com/pikasTech/agentrun/lane/pipeline"
 	"github.com/pikasTech/agentrun/lane/release"
 )
 
@@ -150,71 +147,6 @@ func (r *releaser) choose(ctx context.Context) (release.Choice, error) {
 	return release.Choose(n, r.src.commit, list.Items)
 }
 
-// maxTries bounds how many names are tried when other commits' runs have them.
-const maxTries = 10
-
-// create makes the nth run. Its name is the same for everybody who would make it,
-// so of two who do at once one attaches to the other's.
-func (r *releaser) create(ctx context.Context, nth int) (done string, p *release.Progress, err error) {
-	n := r.src.names
-	if _, err := r.kube.Get(ctx, pipelines, n.TektonNamespace, n.Pipeline); kube.IsNotFound(err) {
-		return "", nil, &fail.Error{
-			Code: fail.Failed, Hint: "lane objects tekton | kubectl apply --server-side --field-manager=" + kube.Manager + " -f -",
-			Err: fmt.Errorf("looking for the lane's Pipeline: %w", err),
-		}
-	} else if err != nil && !kube.IsForbidden(err) {
-		return "", nil, err
-	}
-	if nth, err = r.unused(ctx, nth); err != nil {
-		return "", nil, err
-	}
-	for range maxTries {
-		run, err := pipeline.Run(r.src.intent, n, r.src.commit, nth)
-		if err != nil {
-			return "", nil, err
-		}
-		made, err := r.kube.Create(ctx, pipelineRuns, run.Unstructured, kube.Write{DryRun: r.dryRun})
-		if err == nil {
-			p, err := release.Judge(made, nil)
-			if r.dryRun {
-				return wouldCreate, p, err
-			}
-			return created, p, err
-		}
-		if !kube.IsAlreadyExists(err) {
-			return "", nil, fmt.Errorf("starting the release: %w", err)
-		}
-		there, err := r.look(ctx, run.GetName())
-		switch {
-		case kube.IsNotFound(err): // deleted again
-		case err != nil:
-			return "", nil, err
-		case there.Commit == r.src.commit:
-			return attached, there, nil
-		default:
-			nth++ // of another commit that begins alike
-		}
-	}
-	return "", nil, fail.Fail(n.TektonNamespace, "delete old runs of this commit", "the names of %d runs are taken", maxTries)
-}
-
-// unused is nth, or a number above those of runs that were deleted while their pods
-// still end: a pod of a new run would have the name of an old one.
-func (r *releaser) unused(ctx context.Context, nth int) (int, error) {
-	n := r.src.names
-	left, err := r.kube.Metadata(ctx, pods, n.TektonNamespace, kube.Selection{Labels: release.Selector(n, r.src.commit)})
-	if kube.IsForbidden(err) {
-		return nth, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("looking for pods of earlier runs: %w", err)
-	}
-	for _, pod := range left.Items {
-		nth = max(nth, release.Nth(n, r.src.commit, pod.Labels[release.LabelRun])+1)
-	}
-	return nth, nil
-}
-
 // look judges a run with its tasks.
 func (r *releaser) look(ctx context.Context, name string) (*release.Progress, error) {
 	run, err := r.kube.Get(ctx, pipelineRuns, r.src.names.TektonNamespace, name)
@@ -340,55 +272,4 @@ func (r *releaser) end(ctx context.Context, choice release.Choice) error {
 		return fail.Fail("PipelineRun "+now.Namespace+"/"+now.Name, "see lane diff for what it promoted", "the run succeeded before it could be cancelled")
 	}
 	return nil
-}
-
-// releaseDocument is what `lane release -o json` prints.
-type releaseDocument struct {
-	header
-	SourceCommitID string            `json:"sourceCommitId"`
-	Action         string            `json:"action"`
-	Run            *release.Progress `json:"pipelineRun,omitempty"`
-	Failure        *failureDocument  `json:"failure,omitempty"`
-}
-
-type failureDocument struct {
-	release.Failure
-	Log    []string `json:"log,omitempty"`    // the end of the step's
-	Events []string `json:"events,omitempty"` // of a pod whose steps did not start
-}
-
-func writeRelease(w io.Writer, doc *releaseDocument) {
-	p := doc.Run
-	fmt.Fprintf(w, "%s %s: %s", doc.Action, p.Name, p.State)
-	if took := p.Ended.Sub(p.Started); took > 0 && !p.Started.IsZero() {
-		fmt.Fprintf(w, " after %s", took.Round(time.Second))
-	}
-	if p.Outcome != "" {
-		fmt.Fprintf(w, ", %s", p.Outcome)
-	}
-	fmt.Fprintln(w)
-	for _, t := range p.Tasks {
-		if p.State == release.Waiting {
-			break // nothing has begun
-		}
-		line := fmt.Sprintf("  %-16s %-10s", t.Name, t.State)
-		if took := t.Ended.Sub(t.Started); took >= 0 && !t.Ended.IsZero() {
-			line += fmt.Sprintf(" %4.0fs", took.Seconds())
-		}
-		if t.State == release.Failed {
-			line += "  " + t.Reason
-		}
-		fmt.Fprintln(w, strings.TrimRight(line, " "))
-	}
-	if doc.Failure == nil {
-		return
-	}
-	for _, part := range []struct {
-		title string
-		lines []string
-	}{{"the end of the log of " + doc.Failure.Step, doc.Failure.Log}, {"what happened to the pod", doc.Failure.Events}} {
-		if len(part.lines) > 0 {
-			fmt.Fprintf(w, "%s:\n  | %s\n", part.title, strings.Join(part.lines, "\n  | "))
-		}
-	}
 }
