@@ -18,7 +18,7 @@ func main() {
 	err := root().ExecuteContext(ctx)
 	interrupted := ctx.Err() != nil
 	stop()
-	if err != nil && !errors.Is(err, errQuiet) {
+	if err != nil && !errors.Is(err, errNotReady) {
 		fmt.Fprintf(os.Stderr, "lab: %v\n", err)
 		if hint := problem.Hint(err); hint != "" {
 			fmt.Fprintf(os.Stderr, "hint: %s\n", hint)

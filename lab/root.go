@@ -18,11 +18,8 @@ const (
 	exitInterrupted = 130
 )
 
-// errNotReady is the end of a status that is not good; errQuiet needs no words.
-var (
-	errQuiet    = errors.New("")
-	errNotReady = errors.Join(errQuiet)
-)
+// errNotReady is the end of a status that is not good. The status has said it all.
+var errNotReady = errors.New("the lab is not ready")
 
 // usageError is a wrong command line.
 type usageError struct{ error }

@@ -50,6 +50,8 @@ func TestDownLeavesNothing(t *testing.T) {
 		t.Error("a running lab leaves no trace: this test sees nothing")
 	}
 	hello(t, l)
+	pulled(t, l)
+	recycled(t, l)
 	if err := l.Up(t.Context()); err != nil {
 		t.Errorf("a second up: %v", err)
 	}
@@ -117,15 +119,24 @@ func hello(t *testing.T, l *cluster.Lab) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Kubectl(t.Context(), string(text), "apply", "-f", "-"); err != nil {
-		t.Fatal(err)
+	kubectl := func(stdin string, args ...string) (string, error) {
+		return l.Kubectl(t.Context(), stdin, append([]string{"--namespace=hello"}, args...)...)
 	}
-	for _, args := range [][]string{
-		{"wait", "--for=condition=Ready", "pod/server", "--timeout=60s"},
-		{"wait", "--for=condition=Succeeded", "pipelinerun/hello", "--timeout=120s"},
+	for _, step := range []struct {
+		stdin string
+		args  []string
+	}{
+		{"", []string{"create", "namespace", "hello"}},
+		// Before it has an account no pod is let in.
+		{"", []string{"wait", "--for=create", "serviceaccount/default", "--timeout=30s"}},
+		{string(text), []string{"apply", "-f", "-"}},
+		{"", []string{"wait", "--for=condition=Ready", "pod/server", "--timeout=60s"}},
+		{"", []string{"wait", "--for=condition=Succeeded", "pipelinerun/hello", "--timeout=120s"}},
 	} {
-		if out, err := l.Kubectl(t.Context(), "", append([]string{"--namespace=hello"}, args...)...); err != nil {
-			t.Fatal(err, out)
+		if _, err := kubectl(step.stdin, step.args...); err != nil {
+			state, _ := kubectl("", "get", "pods,pipelineruns,taskruns,events", "-o", "wide")
+			words, _ := kubectl("", "logs", "--selector=tekton.dev/pipelineRun=hello", "--all-containers", "--tail=20", "--prefix")
+			t.Fatalf("%v\n%s\n%s", err, state, words)
 		}
 	}
 }
@@ -171,7 +182,11 @@ func traces(t *testing.T, l *cluster.Lab) []string {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(mounts)) {
-		add("mount", strings.TrimSpace(line))
+		for _, place := range []string{l.Dir + "/", "/run/netns", "/run/containerd", "/var/lib/kubelet"} {
+			if strings.Contains(line, " "+place) {
+				add("mount", strings.TrimSpace(line))
+			}
+		}
 	}
 	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {

@@ -95,6 +95,11 @@ func (l *Lab) nodeReady(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, taint := range node.Spec.Taints {
+		if taint.Effect == corev1.TaintEffectNoSchedule {
+			return fmt.Errorf("the node takes no pods yet: %s", taint.Key)
+		}
+	}
 	for _, c := range node.Status.Conditions {
 		if c.Type == corev1.NodeReady {
 			if c.Status == corev1.ConditionTrue {
@@ -104,6 +109,25 @@ func (l *Lab) nodeReady(ctx context.Context) error {
 		}
 	}
 	return errors.New("the node has no condition yet")
+}
+
+// accountsReady says which namespace has no default account yet: no pod is let in
+// before.
+func (l *Lab) accountsReady(ctx context.Context) error {
+	client, err := l.client()
+	if err != nil {
+		return err
+	}
+	namespaces, err := client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, n := range namespaces.Items {
+		if _, err := client.CoreV1().ServiceAccounts(n.Name).Get(ctx, "default", metav1.GetOptions{}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // admits tries whether Tekton's webhook answers for a new object, without making it.

@@ -87,7 +87,7 @@ func (l *Lab) Up(ctx context.Context) error {
 		l.say("clearing away")
 		// Also after Ctrl-C everything has to go.
 		if ctx.Err() != nil {
-			err = ctx.Err()
+			err = fmt.Errorf("bringing the lab up: %w", context.Cause(ctx))
 		} else {
 			err = problem.New("look at the reason above; a busy machine may only need another try", "bringing the lab up: %w", err)
 		}
@@ -121,7 +121,7 @@ func (l *Lab) up(ctx context.Context, bin build.Binaries) error {
 		}
 		return l.startAndAwait(ctx, "postgres")
 	}, prepared)
-	s.do("controller manager, scheduler, kube-proxy", func(ctx context.Context) error {
+	managed := s.do("controller manager, scheduler, kube-proxy", func(ctx context.Context) error {
 		return l.startAndAwait(ctx, "controller-manager", "scheduler", "kube-proxy")
 	}, api)
 	s.do("node", func(ctx context.Context) error {
@@ -140,6 +140,9 @@ func (l *Lab) up(ctx context.Context, bin build.Binaries) error {
 		}
 		return errors.Join(l.tokens(ctx, client), l.secret(ctx, client))
 	}, api)
+	s.do("accounts", func(ctx context.Context) error {
+		return poll(ctx, "waiting for default accounts", func() error { return l.accountsReady(ctx) })
+	}, known, managed)
 	s.do("DNS", func(ctx context.Context) error { return l.startAndAwait(ctx, "coredns") }, known)
 	s.do("Tekton", func(ctx context.Context) error {
 		if err := l.startAndAwait(ctx, "tekton-webhook", "tekton-controller"); err != nil {
