@@ -193,7 +193,7 @@ func (l *lane) live() verify.Live {
 	live := verify.Live{Complete: verify.See(true), Events: verify.See([]verify.Event{}), Logs: verify.See([]verify.LogEnd{})}
 	for _, p := range slices.Sorted(maps.Keys(l.rendered())) {
 		for doc := range strings.SplitSeq(string(l.rendered()[p]), "\n---\n") {
-			o := l.object("argocd-controller", doc)
+			o := l.object("argocd-controller", strings.TrimSuffix(doc, "\n")+"\n")
 			switch o.Kind() {
 			case "Namespace":
 				o["status"] = map[string]any{"phase": "Active"}

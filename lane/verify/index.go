@@ -69,8 +69,8 @@ func (j *judge) manifests() render.Tree {
 // read is the objects of a file. With an error come those before it.
 func read(content []byte) ([]Object, error) {
 	var all []Object
-	for doc := range bytes.SplitSeq(content, []byte("\n---\n")) {
-		data, err := yaml.YAMLToJSONStrict(doc)
+	for doc := range bytes.SplitAfterSeq(content, []byte("\n---\n")) {
+		data, err := yaml.YAMLToJSONStrict(bytes.TrimSuffix(doc, []byte("---\n"))) // the last newline may be a text's
 		if err != nil {
 			return all, err
 		}
