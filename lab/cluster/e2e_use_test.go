@@ -25,7 +25,7 @@ func pulled(t *testing.T, l *cluster.Lab) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := image.FromFS(fstest.MapFS{"sh": {Data: program, Mode: 0o755}}, v1.Config{Entrypoint: []string{"/sh", "sh", "-c", "echo from the registry"}, User: "1000"})
+	i, err := image.FromFS(fstest.MapFS{"sh": {Data: program, Mode: 0o755}}, v1.Config{Entrypoint: []string{"/sh", "-c", "echo from the registry"}, User: "1000"})
 	if err != nil {
 		t.Fatal(err)
 	}
