@@ -182,7 +182,9 @@ func (s Status) Text(w io.Writer) error {
 		}
 		ready := fmt.Sprintf("%d/%d ready", svc.Ready, svc.Wanted)
 		if svc.Kind == intent.JobTemplate {
-			ready = plural(int(svc.Ready), "run")
+			if ready = plural(int(svc.Ready), "run"); len(svc.Live) == 0 {
+				state = "-" // it runs when somebody needs it
+			}
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\tof %.12s\t%s\t%s\n", svc.ServiceID, short(svc.Digest), ready, svc.Commit, state, age)
 	}
