@@ -36,11 +36,12 @@ AGENTRUN_LAB is the folder of its state (/var/lib/agentrun-lab), AGENTRUN_LAB_CA
 that of its programs (~/.cache/agentrun-lab).`,
 		SilenceErrors: true, SilenceUsage: true,
 		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	cmd.AddCommand(buildCommand(), upCommand(), statusCommand(), kubectlCommand(), execCommand(),
 		logsCommand(), envCommand(), downCommand(), demoCommand(), hostCommand())
-	for _, c := range cmd.Commands() {
+	for _, c := range append(cmd.Commands(), cmd) {
 		if args := c.Args; args != nil {
 			c.Args = func(cmd *cobra.Command, words []string) error {
 				if err := args(cmd, words); err != nil {

@@ -105,7 +105,7 @@ func (b Builder) set(ctx context.Context, s set, version string) (string, error)
 	cmd.Stderr = count
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
-			return "", ctx.Err()
+			return "", context.Cause(ctx)
 		}
 		return "", fmt.Errorf("go build: %w\n%s", err, strings.Join(count.words, "\n"))
 	}
@@ -155,7 +155,7 @@ func finishPrograms(ctx context.Context, b Builder, dir string) error {
 	select {
 	case <-b.Installed:
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	for link, program := range map[string]string{
 		"kubectl": "kube", "argocd-application-controller": "argocd", "argocd-repo-server": "argocd", "argocd-git-ask-pass": "argocd",

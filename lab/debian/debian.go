@@ -45,8 +45,8 @@ const policy = "/usr/sbin/policy-rc.d"
 // Install installs those of the packages that are missing.
 func Install(ctx context.Context, packages []string, say io.Writer) error {
 	missing := Missing(ctx, packages)
-	if len(missing) == 0 {
-		return nil
+	if len(missing) == 0 || ctx.Err() != nil {
+		return context.Cause(ctx) // nil when ctx has not ended
 	}
 	hint := "apt-get install --no-install-recommends " + strings.Join(missing, " ")
 	if _, err := exec.LookPath("apt-get"); err != nil {
