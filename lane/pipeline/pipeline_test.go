@@ -291,6 +291,7 @@ func TestC4_SecretsAreMountedWhereTheyAreUsed(t *testing.T) {
 func TestGitSignsInByTheRepositorysScheme(t *testing.T) {
 	for repository, want := range map[string]string{
 		"git@git.example.com:shop/shop.git":       "GIT_SSH_COMMAND",
+		"git.example.com:shop/shop.git":           "GIT_SSH_COMMAND",
 		"ssh://git@git.example.com/shop/shop.git": "GIT_SSH_COMMAND",
 		"https://git.example.com/shop/shop.git":   "GIT_CONFIG_VALUE_0",
 		"http://127.0.0.1:3000/shop.git":          "GIT_CONFIG_VALUE_0",

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
-	"net/url"
 	"regexp"
 	"strings"
 	"text/template"
@@ -76,8 +75,7 @@ func network(in *intent.Intent) []variable {
 
 // overSSH reports whether git reaches a repository with ssh.
 func overSSH(repository string) bool {
-	u, err := url.Parse(repository)
-	return err != nil || u.Scheme == "" || u.Scheme == "ssh"
+	return !strings.Contains(repository, "://") || strings.HasPrefix(repository, "ssh://")
 }
 
 // objects fills in the named templates.
