@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -31,8 +32,8 @@ var errReached = errors.New("reached")
 
 // accept waits until Argo CD has brought the head of the GitOps branch to the
 // namespace and the rollout is done, and judges. The worktree is no matter of a
-// release. With -o json the verdict goes to stderr in one line: the output has its
-// document already.
+// release. A lane that is accepted is told in one line, which lane verify unfolds;
+// with -o json it is always one line on stderr: the output has its document already.
 func (a *app) accept(ctx context.Context, src *source, client *kube.Client) error {
 	v := verifier{app: a, skip: true}
 	if err := v.synced(ctx, src, client); err != nil {
@@ -43,7 +44,11 @@ func (a *app) accept(ctx context.Context, src *source, client *kube.Client) erro
 		return err
 	}
 	if !a.json() {
-		if err := a.emit(verdict.Verdict, verdict.write); err != nil {
+		tell := verdict.write
+		if verdict.Accepted {
+			tell = func(w io.Writer) { fmt.Fprintln(w, verdict.Summary()) }
+		}
+		if err := a.emit(verdict.Verdict, tell); err != nil {
 			return err
 		}
 	} else {
@@ -67,6 +72,11 @@ func (v *verifier) synced(ctx context.Context, src *source, client *kube.Client)
 	limited, cancel := context.WithTimeout(ctx, syncWithin)
 	defer cancel()
 	n := src.names
+	// Argo CD looks at once when it is asked to, and takes the mark off again.
+	ask := map[string]any{"metadata": map[string]any{"annotations": map[string]any{"argocd.argoproj.io/refresh": "normal"}}}
+	if _, err := client.Merge(limited, applications, n.ArgoNamespace, n.ArgoApplication, ask, kube.Write{}); err != nil {
+		v.app.note("Argo CD looks in its own time: %v", err)
+	}
 	err = client.Watch(limited, applications, n.ArgoNamespace, kube.Selection{Fields: "metadata.name=" + n.ArgoApplication}, func(c kube.Change) error {
 		if c.Type == kube.Set && syncedAt(c.Object, head.Commit) {
 			return errReached
