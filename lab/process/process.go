@@ -112,7 +112,7 @@ func stat(pid int) (start uint64, alive bool) {
 		return 0, false
 	}
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	const state, starttime = 3 - 3, 22 - 3
+	const state, starttime = 0, 19 // the third and the twenty-second field of all
 	if len(fields) <= starttime {
 		return 0, false
 	}
