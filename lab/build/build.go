@@ -46,6 +46,8 @@ type Builder struct {
 	Say    io.Writer
 	// Installed is closed when Debian's programs are there: one goes into an image.
 	Installed <-chan struct{}
+	// InUse are folders that stay however old they are.
+	InUse []string
 }
 
 // Run builds what is not in the cache.
@@ -129,15 +131,16 @@ func (b Builder) goCommand(ctx context.Context, module string, args ...string) *
 	return cmd
 }
 
-// keep is how many builds of a set stay, so that going back and forth is cheap and
-// a running lab keeps its programs.
+// keep is how many builds of a set stay, so that going back and forth is cheap.
 const keep = 3
 
 func (b Builder) prune(name string) {
 	dirs, _ := filepath.Glob(filepath.Join(b.Cache, name+"-*"))
 	slices.SortFunc(dirs, func(x, y string) int { return modified(y).Compare(modified(x)) })
 	for _, dir := range dirs[min(keep, len(dirs)):] {
-		_ = os.RemoveAll(dir)
+		if !slices.Contains(b.InUse, dir) {
+			_ = os.RemoveAll(dir)
+		}
 	}
 }
 

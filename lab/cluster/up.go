@@ -40,7 +40,11 @@ func (l *Lab) Build(ctx context.Context) (build.Binaries, error) {
 		return debian.Install(ctx, debian.Packages(), l.Say)
 	})
 	group.Go(func() (err error) {
-		bin, err = build.Builder{Source: l.Source, Cache: l.Cache, Say: l.Say, Installed: installed}.Run(ctx)
+		running, _ := l.binaries() // of no lab when none is up
+		bin, err = build.Builder{
+			Source: l.Source, Cache: l.Cache, Say: l.Say, Installed: installed,
+			InUse: []string{running.Programs, running.DNS, running.Lab},
+		}.Run(ctx)
 		return err
 	})
 	return bin, group.Wait()
