@@ -10,16 +10,27 @@ BUILDKIT := bin/buildkitd bin/buildctl
 TOOLCHAIN = $(shell sed -n 's/^toolchain //p' go.mod)
 PACKAGES := docker-registry runc buildah uidmap busybox-static postgresql git
 
-.PHONY: help demo test unit kill check fuzz bench toolchain deps clean
+TOOLCHAIN_IMAGE := .cache/toolchain/index.json
+
+.PHONY: help demo demo-down rehearse test e2e unit kill check fuzz bench toolchain lab deps clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
-demo: deps bin/lane ## carry two commits of this repository through the lane, on this machine
-	tools/demo
+demo: deps bin/lane lab toolchain ## release two commits of this repository in a real cluster on this machine (as root)
+	bin/lab demo --repository . --lane bin/lane --toolchain .cache/toolchain
+
+demo-down: lab ## take the demo's cluster away again
+	bin/lab down
+
+rehearse: deps bin/lane ## the same two commits without a cluster: plan, publish, render and promote alone
+	tools/rehearse
 
 test: deps bin/lane ## all tests, with the real registry, git, BuildKit and Postgres
 	go test ./...
+
+e2e: deps bin/lane lab toolchain ## the lane in a real cluster on this machine, by scenarios (as root)
+	LAB_E2E=1 LANE=$(CURDIR)/bin/lane TOOLCHAIN=$(CURDIR)/.cache/toolchain go -C lab test -count=1 -timeout 60m -v ./e2e
 
 unit: ## the tests that need no other program
 	go test -short ./...
@@ -36,8 +47,14 @@ fuzz: ## every fuzz target, FUZZTIME each (default 20s)
 bench: deps ## figures beside those of a peer, as a table of ratios
 	tools/bench
 
-toolchain: $(BUILDKIT) ## the image that the pipeline's steps run in, as an OCI layout in .cache/toolchain
+toolchain: $(TOOLCHAIN_IMAGE) ## the image that the pipeline's steps run in, as an OCI layout in .cache/toolchain
+
+$(TOOLCHAIN_IMAGE): $(BUILDKIT) go.mod $(wildcard tools/toolchain/*)
+	@echo "making the toolchain's image (a minute)"
 	@go -C tools/toolchain run . build --out $(CURDIR)/.cache/toolchain --go $(TOOLCHAIN) --buildkit $(CURDIR)/bin
+
+lab: ## the program of the lab, as bin/lab
+	@go -C lab build -trimpath -o $(CURDIR)/bin/lab .
 
 deps: $(BUILDKIT) ## what tests and demo need: Debian packages and BuildKit
 	@tools/packages $(PACKAGES)

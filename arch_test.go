@@ -181,3 +181,32 @@ func hasPackageDoc(file string) bool {
 	}
 	return false
 }
+
+// TestH1_DiagnosisWritesNothing: every write to a cluster is given a kube.Write, so
+// the files that say so are all that can write; what looks at a lane is not among
+// them.
+func TestH1_DiagnosisWritesNothing(t *testing.T) {
+	writers := []string{"cmd/lane/accept.go", "cmd/lane/objects_apply.go", "cmd/lane/release.go", "cmd/lane/release_create.go", "cmd/lane/secrets.go"}
+	var found []string
+	for _, p := range packages(t) {
+		if p.path == "internal/kube" {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join(p.dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasSuffix(file, "_test.go") && bytes.Contains(data, []byte("kube.Write")) {
+				found = append(found, p.path+"/"+filepath.Base(file))
+			}
+		}
+	}
+	if !slices.Equal(found, writers) {
+		t.Errorf("%v write to the cluster, want %v", found, writers)
+	}
+}
