@@ -22,7 +22,8 @@ type Options struct {
 	Say        io.Writer
 
 	// Change, if set, edits the clone before its first commit.
-	Change func(clone string) error
+	Change  func(clone string) error
+	Message string // what the first commit says of that change
 }
 
 // Open opens a lane: afterwards a release can be made. Of a lane that was opened
@@ -130,7 +131,11 @@ func (l *Lane) adapt(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	_, err = l.Commit(ctx, "what differs in the lab: git's address, the signing key, the toolchain's digest")
+	message := "what differs in the lab: git's address, the signing key, the toolchain's digest"
+	if o.Message != "" {
+		message += "\n\n" + o.Message
+	}
+	_, err = l.Commit(ctx, message)
 	return err
 }
 
