@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -32,29 +33,69 @@ type NewCommit struct {
 // tree. The same NewCommit always has the same id. Speed is preferred to surviving
 // a power cut: the caller must be able to make the repository anew.
 func (r *Repo) WriteCommit(ctx context.Context, c NewCommit) (string, error) {
-	if err := c.check(); err != nil {
-		return "", fmt.Errorf("writing a commit: %w", err)
-	}
-	out, err := call{
+	w := r.Writer(ctx)
+	defer w.Close()
+	return w.Commit(c)
+}
+
+// Writer writes one commit, as WriteCommit does. The git process starts at once, so
+// that it is ready when the commit is.
+type Writer struct {
+	ctx  context.Context
+	repo *Repo
+	call call
+	in   *io.PipeWriter
+	done chan struct{}
+	out  []byte
+	err  error
+}
+
+// Writer starts the process. It ends with Close, which must be called, or with
+// ctx.
+func (r *Repo) Writer(ctx context.Context) *Writer {
+	in, stream := io.Pipe()
+	w := &Writer{ctx: ctx, repo: r, in: stream, done: make(chan struct{}), call: call{
 		gitDir: r.GitDir,
 		args:   []string{"fast-import", "--quiet", "--done", "--date-format=raw", "--depth=0"},
 		// As one pack, without looking for deltas: loose objects would be a file
 		// each, and the push looks for deltas anyway.
 		settings: []string{"-c", "fastimport.unpackLimit=1", "-c", "core.fsync=none", "-c", "core.compression=1"},
-		stdin:    c.stream(),
+		stdin:    in,
 		keep:     r.KeepOpen,
-	}.run(ctx)
-	if err != nil {
+	}}
+	go func() {
+		w.out, w.err = w.call.run(ctx)
+		in.Close() // who still writes need not wait
+		close(w.done)
+	}()
+	return w
+}
+
+// Close ends the process. Without a Commit before it, nothing was written.
+func (w *Writer) Close() {
+	_, _ = io.WriteString(w.in, "done\n") // or git would take the end for a crash; it may have ended already
+	w.in.Close()
+	<-w.done
+}
+
+// Commit stores c and gives its id. It is called once.
+func (w *Writer) Commit(c NewCommit) (string, error) {
+	if err := c.check(); err != nil {
 		return "", fmt.Errorf("writing a commit: %w", err)
 	}
-	id := strings.TrimSuffix(string(out), "\n")
+	_, _ = c.stream().WriteTo(w.in) // if git does not read, it says why
+	w.Close()
+	if w.err != nil {
+		return "", fmt.Errorf("writing a commit: %w", w.err)
+	}
+	id := strings.TrimSuffix(string(w.out), "\n")
 	if !canon.IsCommit(id) {
 		return "", fmt.Errorf("writing a commit: git answers %q", clean(id))
 	}
 	if c.Sign == nil {
 		return id, nil
 	}
-	return r.sign(ctx, id, c.Sign)
+	return w.repo.sign(w.ctx, id, c.Sign)
 }
 
 // sign stores the commit again with a signature: fast-import knows none.
@@ -128,7 +169,7 @@ func (c NewCommit) stream() *bytes.Buffer {
 		w.Write(c.Put[path])
 		w.WriteByte('\n')
 	}
-	fmt.Fprintf(w, "\nget-mark :1\nreset %s\n\ndone\n", branch)
+	fmt.Fprintf(w, "\nget-mark :1\nreset %s\n\n", branch)
 	return w
 }
 

@@ -31,7 +31,8 @@ type cache struct {
 	branch  Branch
 	dir     string
 	repo    *git.Repo
-	renewed bool // once is enough: what still fails then has another cause
+	renewed bool        // once is enough: what still fails then has another cause
+	writer  *git.Writer // of the next commit, if it was prepared
 }
 
 // withCache runs use while no other process uses the same cache.
@@ -62,7 +63,27 @@ func (b Branch) withCache(ctx context.Context, use func(*cache) error) error {
 		}
 		c.renewed = false
 	}
+	defer c.closeWriter()
 	return use(c)
+}
+
+// prepare begins what write ends: git gets ready while the content is made.
+func (c *cache) prepare(ctx context.Context) { c.writer = c.repo.Writer(ctx) }
+
+// write stores a commit.
+func (c *cache) write(ctx context.Context, commit git.NewCommit) (string, error) {
+	if c.writer == nil {
+		c.prepare(ctx)
+	}
+	defer c.closeWriter() // it writes one commit
+	return c.writer.Commit(commit)
+}
+
+func (c *cache) closeWriter() {
+	if c.writer != nil {
+		c.writer.Close()
+		c.writer = nil
+	}
 }
 
 // acquire waits for the lock on file. The kernel gives it back when the last
@@ -179,6 +200,7 @@ func (c *cache) seenFile() string { return filepath.Join(c.dir, "lane-seen") }
 // renew makes the cache anew.
 func (c *cache) renew(ctx context.Context) error {
 	c.renewed = true
+	c.closeWriter() // it would go on in a folder that is gone
 	err := os.RemoveAll(c.dir)
 	if err == nil {
 		_, err = git.Create(ctx, c.dir)

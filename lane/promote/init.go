@@ -40,7 +40,7 @@ func (b Branch) Init(ctx context.Context, commit string, files map[string][]byte
 		if err != nil {
 			return err
 		}
-		made, err := c.repo.WriteCommit(ctx, git.NewCommit{Put: files, Message: text, By: b.signature()})
+		made, err := c.write(ctx, git.NewCommit{Put: files, Message: text, By: b.signature()})
 		if err != nil {
 			return b.unusable(err)
 		}

@@ -31,7 +31,7 @@ func (p *promotion) push(ctx context.Context, proposed *proposal) (done bool, er
 	if p.Signer != nil {
 		wanted.Sign = p.Signer.sign
 	}
-	commit, err := p.cache.repo.WriteCommit(ctx, wanted)
+	commit, err := p.cache.write(ctx, wanted)
 	if err != nil {
 		return false, p.again(ctx, p.unusable(err))
 	}
