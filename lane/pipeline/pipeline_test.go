@@ -352,7 +352,9 @@ func TestScriptsAreConstant(t *testing.T) {
 		return text
 	}
 	one := scripts(nil)
-	other := scripts(func(in *intent.Intent) { in.Project, in.Lane, in.Source.Repository = "mall", "v1.2", "https://x.example.com/y.git" })
+	other := scripts(func(in *intent.Intent) {
+		in.Project, in.Lane, in.Source.Repository = "mall", "v1.2", "https://x.example.com/y.git"
+	})
 	if one != other || one == "" {
 		t.Error("scripts differ between two lanes")
 	}

@@ -59,10 +59,10 @@ type promotion struct {
 	Release
 	cache *cache
 
-	head     *Head       // what the decision is about; nil when the remote must be asked
-	fresh    bool        // head was confirmed by the remote since the last push
-	told     string      // where the remote said that the branch is, "" when it must be asked
-	refusals int         // pushes on this head that the remote refused
+	head     *Head  // what the decision is about; nil when the remote must be asked
+	fresh    bool   // head was confirmed by the remote since the last push
+	told     string // where the remote said that the branch is, "" when it must be asked
+	refusals int    // pushes on this head that the remote refused
 }
 
 func (p *promotion) run(ctx context.Context) (Outcome, error) {

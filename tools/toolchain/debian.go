@@ -143,10 +143,10 @@ func (t tree) system(packages []string) {
 		t[dir] = entry{link: "usr/" + dir}
 	}
 	for name, content := range map[string]string{
-		"etc/passwd":                        "root:x:0:0:root:/root:/bin/sh\nlane:x:65532:65532:lane:/tekton/home:/bin/sh\n",
-		"etc/group":                         "root:x:0:\nlane:x:65532:\n",
-		"etc/nsswitch.conf":                 "passwd: files\ngroup: files\nhosts: files dns\n",
-		"etc/toolchain":                     strings.Join(packages, "\n") + "\n",
+		"etc/passwd":        "root:x:0:0:root:/root:/bin/sh\nlane:x:65532:65532:lane:/tekton/home:/bin/sh\n",
+		"etc/group":         "root:x:0:\nlane:x:65532:\n",
+		"etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+		"etc/toolchain":     strings.Join(packages, "\n") + "\n",
 	} {
 		t[name] = entry{mode: 0o644, data: []byte(content)}
 	}
