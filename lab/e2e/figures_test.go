@@ -90,8 +90,10 @@ type taskRun struct {
 	} `json:"metadata"`
 	Status struct {
 		Completion time.Time `json:"completionTime"`
+		Retries    []any     `json:"retriesStatus"`
 		Steps      []struct {
-			Name       string `json:"name"`
+			Name       string    `json:"name"`
+			Running    *struct{} `json:"running"`
 			Terminated struct {
 				Started  time.Time `json:"startedAt"`
 				Finished time.Time `json:"finishedAt"`

@@ -52,16 +52,30 @@ func TestE3_B5_CheckStopsARelease(t *testing.T) {
 			s.must(s.Git(t.Context(), "rm", "-q", "-f", "lane/names/e2e_test.go"))
 			s.write("docs/notes/state.json", s.gitops("show", "@:"+s.Names.ArtifactCatalog)+"\n")
 		}, []string{"docs/notes/state.json", "C2"}},
-		{"an intent that cannot be rendered", "rules", func() {
-			s.must(s.Git(t.Context(), "rm", "-q", "-f", "docs/notes/state.json"))
-			s.replace("deploy/deploy.json", `"jobTemplate": "agentrun-runner"`, `"jobTemplate": "agentrun-nobody"`)
-		}, []string{"deploy/deploy.json:", "agentrun-nobody"}},
 	} {
 		c.change()
 		s.stopped(c.what, s.commit(c.what), c.step, c.words...)
 	}
+
+	// An intent that cannot be rendered does not even begin. A run by hand would.
+	s.must(s.Git(t.Context(), "rm", "-q", "-f", "docs/notes/state.json"))
+	s.replace("deploy/deploy.json", `"jobTemplate": "agentrun-runner"`, `"jobTemplate": "agentrun-nobody"`)
+	wrong := s.commit("an intent that cannot be rendered")
+	tags, head := s.tags(), s.gitopsHead()
+	s.ends(s.release(wrong).Result, 4, "deploy/deploy.json:", "agentrun-nobody", "D1", "hint:")
+	name := s.byHand(here.first.Run.Name, here.first.Commit, wrong)
+	s.fails(name)
+	log := s.kubectl("-n", s.Names.TektonNamespace, "logs", name+"-check-pod", "-c", "step-rules")
+	for _, word := range []string{"deploy/deploy.json:", "agentrun-nobody"} {
+		if !strings.Contains(log, word) {
+			t.Errorf("check does not say %q:\n%s", word, log)
+		}
+	}
+	if s.tags() != tags || s.gitopsHead() != head {
+		t.Error("something left the run")
+	}
 	s.undo(good)
-	s.released("one service changed", s.commit("everything is good again"))
+	s.released("nothing changed", s.commit("everything is good again"))
 	s.accepted()
 }
 
@@ -88,13 +102,7 @@ func TestE1_CommitNotOnTheBranch(t *testing.T) {
 	good := s.released("nothing changed", s.readme())
 	head = s.gitopsHead()
 	name := s.byHand(good.Run.Name, good.Commit, stray)
-	s.until("the run by hand ends", func() error {
-		state := s.kubectl("-n", s.Names.TektonNamespace, "get", "pipelinerun", name, "-o", `jsonpath={.status.conditions[0].status}`)
-		if state != "False" {
-			return fmt.Errorf("Succeeded is %s", state)
-		}
-		return nil
-	})
+	s.fails(name)
 	log := s.kubectl("-n", s.Names.TektonNamespace, "logs", name+"-prepare-source-pod", "-c", "step-fetch")
 	for _, word := range []string{"rule E1", stray, "hint:"} {
 		if !strings.Contains(log, word) {
@@ -110,6 +118,21 @@ func TestE1_CommitNotOnTheBranch(t *testing.T) {
 	if now := s.tags(); now != tags {
 		t.Errorf("the registry has other images: %s, now %s", tags, now)
 	}
+}
+
+// fails waits until a run has failed.
+func (s *stage) fails(run string) {
+	s.Helper()
+	s.until("the run "+run+" fails", func() error {
+		state := s.kubectl("-n", s.Names.TektonNamespace, "get", "pipelinerun", run, "-o", `jsonpath={.status.conditions[0].status}`)
+		if state == "True" {
+			s.Fatalf("the run %s succeeded", run)
+		}
+		if state != "False" {
+			return fmt.Errorf("Succeeded is %s", state)
+		}
+		return nil
+	})
 }
 
 // byHand makes a run for another commit with kubectl, as a copy, and returns its name.

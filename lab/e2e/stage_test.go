@@ -25,6 +25,9 @@ type stage struct {
 // shortened is what the lab's commit says about shortUnit.
 const shortened = "The unit tests of a release are few here, because many releases are made: the\ndemo runs them all."
 
+// shortTests is the recipe then.
+const shortTests = "\tgo test -short ./lane/names ./cmd/agentrun-runner"
+
 var unitTarget = regexp.MustCompile(`(?m)^\tgo test -short .*$`)
 
 // shortUnit makes the Makefile's unit target run the tests of few packages.
@@ -33,7 +36,7 @@ func shortUnit(clone string) error {
 		if !unitTarget.MatchString(text) {
 			return "", errors.New("the Makefile's unit target is not as it was")
 		}
-		return unitTarget.ReplaceAllLiteralString(text, "\tgo test -short ./lane/names ./cmd/agentrun-runner"), nil
+		return unitTarget.ReplaceAllLiteralString(strings.ReplaceAll(text, holding, ""), shortTests), nil
 	})
 }
 
@@ -49,11 +52,29 @@ func edit(file string, change func(string) (string, error)) error {
 	return os.WriteFile(file, []byte(changed), 0o644)
 }
 
-// settle waits until what an earlier test did has come to rest.
+// settle waits until the lane is accepted, and sees to it that a test that fails
+// leaves it so.
 func (s *stage) settle() {
 	s.Helper()
-	s.must(s.Git(s.Context(), "checkout", "-q", "-f", s.Names.SourceBranch))
 	s.accepted()
+	good := s.sourceHead()
+	s.Cleanup(func() {
+		if s.Failed() {
+			s.Log("it failed: bringing the lane back")
+			lane, t := s.Lane, s.T
+			s.recover(&stage{Lane: lane, T: t}, good)
+		}
+	})
+}
+
+// recover makes a release of the source as it was before a test.
+func (*stage) recover(s *stage, good string) {
+	s.letAllGo()
+	s.must(s.Git(s.lasting(), "checkout", "-q", "-f", s.Names.SourceBranch))
+	s.undo(good)
+	if r, err := s.Release(s.lasting(), s.sourceHead(), "--follow"); err != nil || r.Code != 0 {
+		s.Logf("the lane is not as it was: %+v, %v", r, err)
+	}
 }
 
 // lasting is a context for what is done after the test.
@@ -77,7 +98,7 @@ func (s *stage) ok(err error) {
 // kubectl runs kubectl, which has to work.
 func (s *stage) kubectl(args ...string) string {
 	s.Helper()
-	return strings.TrimSpace(s.must(s.Lab.Kubectl(s.Context(), "", args...)))
+	return strings.TrimSpace(s.must(s.Lab.Kubectl(s.lasting(), "", args...)))
 }
 
 func (s *stage) apply(yaml string) {
@@ -152,7 +173,7 @@ func init() {
 // commit commits what was written.
 func (s *stage) commit(message string) string {
 	s.Helper()
-	return s.must(s.Commit(s.Context(), message+"\n\nFor the test "+s.Name()+"."))
+	return s.must(s.Commit(s.lasting(), message+"\n\nFor the test "+s.Name()+"."))
 }
 
 // readme commits something that no service reads.
@@ -165,33 +186,33 @@ func (s *stage) readme() string {
 // undo takes back the last commits, by a new one.
 func (s *stage) undo(to string) {
 	s.Helper()
-	s.must(s.Git(s.Context(), "checkout", "-q", to, "--", "."))
-	for _, path := range strings.Fields(s.must(s.Git(s.Context(), "diff", "--name-only", "--diff-filter=A", to))) {
-		s.must(s.Git(s.Context(), "rm", "-q", "-f", path))
+	s.must(s.Git(s.lasting(), "checkout", "-q", to, "--", "."))
+	for _, path := range strings.Fields(s.must(s.Git(s.lasting(), "diff", "--name-only", "--diff-filter=A", to))) {
+		s.must(s.Git(s.lasting(), "rm", "-q", "-f", path))
 	}
 	s.commit("as it was before")
 }
 
 func (s *stage) sourceHead() string {
 	s.Helper()
-	return s.must(s.Git(s.Context(), "rev-parse", "HEAD"))
+	return s.must(s.Git(s.lasting(), "rev-parse", "HEAD"))
 }
 
 // gitopsHead is where the GitOps branch is.
 func (s *stage) gitopsHead() string {
 	s.Helper()
-	head, _, _ := strings.Cut(s.must(s.Git(s.Context(), "ls-remote", "origin", "refs/heads/"+s.Names.GitopsBranch)), "\t")
+	head, _, _ := strings.Cut(s.must(s.Git(s.lasting(), "ls-remote", "origin", "refs/heads/"+s.Names.GitopsBranch)), "\t")
 	return head
 }
 
 // gitops runs git on the GitOps branch as it is now, which is @.
 func (s *stage) gitops(args ...string) string {
 	s.Helper()
-	s.must(s.Git(s.Context(), "fetch", "-q", "origin", "+refs/heads/"+s.Names.GitopsBranch+":refs/e2e/gitops"))
+	s.must(s.Git(s.lasting(), "fetch", "-q", "origin", "+refs/heads/"+s.Names.GitopsBranch+":refs/e2e/gitops"))
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "@", "refs/e2e/gitops")
 	}
-	return s.must(s.Git(s.Context(), args...))
+	return s.must(s.Git(s.lasting(), args...))
 }
 
 // release releases a commit to its end.
