@@ -41,7 +41,7 @@ func Open(ctx context.Context, lab *cluster.Lab, o Options) (*Lane, error) {
 		{"making the GitOps branch", l.init},
 		{"making the Argo CD objects", func(ctx context.Context) error { return l.Run(ctx, "objects", "argo", "--apply") }},
 		{"waiting for the namespace", l.awaitNamespace},
-		{"making the Secrets of the services", l.runtimeSecrets},
+		{"making the Secrets of the services", l.RuntimeSecrets},
 	} {
 		if err := step.do(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.doing, err)

@@ -62,8 +62,9 @@ func (l *Lane) pipelineSecrets(ctx context.Context) error {
 	return l.Run(ctx, "secrets", "create", "signing", "--key", l.secret("signing"))
 }
 
-// runtimeSecrets makes the lane's database and what its services read.
-func (l *Lane) runtimeSecrets(ctx context.Context) error {
+// RuntimeSecrets makes the lane's database and what its services read, or makes it
+// again with the values of before.
+func (l *Lane) RuntimeSecrets(ctx context.Context) error {
 	// Characters that end a URL's password early when they are not encoded.
 	password, err := once(l.secret("postgres"), func() ([]byte, error) { return []byte(rand.Text() + "/@:?#%& " + rand.Text()), nil })
 	if err != nil {
