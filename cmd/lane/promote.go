@@ -262,7 +262,7 @@ func (src *source) answering(ctx context.Context, to *target, c *catalog.Catalog
 	for i, m := range missing {
 		gone[i] = m.String()
 	}
-	return fail.Refuse("F2", to.registryOf(src.intent), "plan the commit again with --rebuild for these services, then publish it",
+	return fail.Refuse("F2", to.registryOf(src.intent), "put the images back, or release a commit that changes these services: their images are then built anew",
 		"the registry no longer has %s", strings.Join(gone, ", "))
 }
 
