@@ -401,10 +401,8 @@ func again(name string, pid int) (process.Spec, string, error) {
 	}
 	spec := process.Spec{Name: name}
 	spec.Args = strings.Split(strings.TrimSuffix(string(args), "\x00"), "\x00")
-	if spec.Path, err = os.Readlink(proc + "exe"); err != nil {
-		return spec, "", err
-	}
-	spec.Args = spec.Args[1:]
+	// Some programs are several, by the name that they are called by.
+	spec.Path, spec.Args = spec.Args[0], spec.Args[1:]
 	if spec.Home, err = os.Readlink(proc + "cwd"); err != nil {
 		return spec, "", err
 	}
