@@ -1,10 +1,11 @@
 package e2e
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 // TestI9_NoKubeconfig: without a way to the cluster nothing is passed.
@@ -44,11 +45,12 @@ func (s *stage) unseen(flag string, words ...string) {
 func TestI9_Forbidden(t *testing.T) {
 	s := theLane(t)
 	config := filepath.Join(t.TempDir(), "kubeconfig")
-	text, err := os.ReadFile(s.Lab.Kubeconfig())
+	access, err := clientcmd.LoadFromFile(s.Lab.Kubeconfig())
 	s.ok(err)
-	s.ok(os.WriteFile(config, text, 0o600))
-	user := s.kubectl("--kubeconfig", config, "config", "view", "-o", "jsonpath={.users[0].name}")
-	s.kubectl("--kubeconfig", config, "config", "set", "users."+user+".as", "somebody")
+	for _, user := range access.AuthInfos {
+		user.Impersonate = "somebody"
+	}
+	s.ok(clientcmd.WriteToFile(*access, config))
 	s.unseen("--kubeconfig="+config, "forbidden", "somebody")
 	r := s.release(s.readme(), "--kubeconfig", config)
 	s.ends(r.Result, 1, "forbidden", "pipelineruns", "hint:", "kubectl auth can-i")
