@@ -53,7 +53,7 @@ func TestI9_Forbidden(t *testing.T) {
 	s.ok(clientcmd.WriteToFile(*access, config))
 	s.unseen("--kubeconfig="+config, "forbidden", "somebody")
 	r := s.release(s.readme(), "--kubeconfig", config)
-	s.ends(r.Result, 1, "forbidden", "pipelineruns", "hint:", "kubectl auth can-i")
+	s.ends(r.Result, 1, "forbidden", "pipelineruns", "hint: let an administrator grant it")
 }
 
 // TestE1_WebhookDown: no run is made, and the error says who did not answer.
@@ -128,8 +128,8 @@ func TestG3_I4_ApplicationMeddledWith(t *testing.T) {
 		rule  string
 		words []string
 	}{
-		{"paused", func() { patch(`{"spec":{"syncPolicy":{"automated":null}}}`) }, "G3", []string{"syncPolicy.automated"}},
-		{"pointing elsewhere", func() { patch(`{"spec":{"source":{"targetRevision":"refs/heads/` + s.Names.SourceBranch + `"}}}`) }, "I4", []string{"targetRevision", "refs/heads/" + s.Names.SourceBranch}},
+		{"paused", func() { patch(`{"spec":{"syncPolicy":{"automated":null}}}`) }, "E7", []string{"syncPolicy.automated", "paused"}},
+		{"pointing elsewhere", func() { patch(`{"spec":{"source":{"targetRevision":"refs/heads/` + s.Names.SourceBranch + `"}}}`) }, "G3", []string{"spec.source.targetRevision", "refs/heads/" + s.Names.SourceBranch + ","}},
 		{"missing", func() { s.kubectl("-n", app[1], "delete", app[2], app[3]) }, "I4", []string{"Application " + app[3], "not there"}},
 	} {
 		c.do()

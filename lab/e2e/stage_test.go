@@ -61,15 +61,20 @@ func (s *stage) settle() {
 	s.Cleanup(func() {
 		if s.Failed() {
 			s.Log("it failed: bringing the lane back")
-			lane, t := s.Lane, s.T
-			s.recover(&stage{Lane: lane, T: t}, good)
+			(&stage{Lane: s.Lane, T: s.T}).restore(good)
 		}
 	})
 }
 
-// recover makes a release of the source as it was before a test.
-func (*stage) recover(s *stage, good string) {
+// restore makes the lane's objects, and a release of the source as it was before a
+// test.
+func (s *stage) restore(good string) {
 	s.letAllGo()
+	for _, half := range []string{"tekton", "argo"} {
+		if r, err := s.Try(s.lasting(), "objects", half, "--apply"); err != nil || r.Code != 0 {
+			s.Logf("the lane's %s objects are not as they were: %s, %v", half, r.Words, err)
+		}
+	}
 	s.must(s.Git(s.lasting(), "checkout", "-q", "-f", s.Names.SourceBranch))
 	s.undo(good)
 	if r, err := s.Release(s.lasting(), s.sourceHead(), "--follow"); err != nil || r.Code != 0 {
