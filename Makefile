@@ -10,6 +10,7 @@ BUILDKIT := bin/buildkitd bin/buildctl
 TOOLCHAIN = $(shell sed -n 's/^toolchain //p' go.mod)
 PACKAGES := docker-registry runc buildah uidmap busybox-static postgresql git
 
+SCENARIOS = .
 TOOLCHAIN_IMAGE := .cache/toolchain/index.json
 
 .PHONY: help demo demo-down rehearse test e2e lab-test unit kill check fuzz bench toolchain lab deps clean
@@ -29,8 +30,8 @@ rehearse: deps bin/lane ## the same two commits without a cluster: plan, publish
 test: deps bin/lane ## all tests, with the real registry, git, BuildKit and Postgres
 	go test ./...
 
-e2e: deps bin/lane lab toolchain ## the lane in a real cluster on this machine, by scenarios (as root)
-	LAB_E2E=1 go -C lab test -trimpath -count=1 -timeout 60m -v ./e2e
+e2e: deps bin/lane lab toolchain ## the lane in a real cluster on this machine, by scenarios; SCENARIOS picks some (as root)
+	LAB_E2E=1 go -C lab test -trimpath -count=1 -timeout 60m -v -run '$(SCENARIOS)' ./e2e
 
 lab-test: deps lab ## the lab itself: what it starts it takes away again (as root, while no lab is up)
 	LAB_E2E=1 go -C lab test -trimpath -count=1 -timeout 30m $$(go -C lab list ./... | grep -v -e /e2e -e /kube -e /argocd)
