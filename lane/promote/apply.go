@@ -66,10 +66,10 @@ type promotion struct {
 }
 
 func (p *promotion) run(ctx context.Context) (Outcome, error) {
-	if !p.DryRun {
+	p.head = p.cache.believed(ctx)
+	if p.head != nil && !p.DryRun {
 		p.cache.prepare(ctx)
 	}
-	p.head = p.cache.believed(ctx)
 	for round := 1; ; round++ {
 		if p.head == nil {
 			head, err := p.cache.fetch(ctx, p.told)
