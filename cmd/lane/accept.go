@@ -28,7 +28,10 @@ var settling = []string{"I4", "I8", "E7", "F2", "G1", "H3"}
 
 var applications = schema.GroupVersionResource{Group: "argoproj.io", Version: "v1alpha1", Resource: "applications"}
 
-var errReached = errors.New("reached")
+var (
+	errReached     = errors.New("reached")
+	errNobodySyncs = errors.New("nobody syncs")
+)
 
 // accept waits until Argo CD has brought the head of the GitOps branch to the
 // namespace and the rollout is done, and judges. The worktree is no matter of a
@@ -77,14 +80,22 @@ func (v *verifier) synced(ctx context.Context, src *source, client *kube.Client)
 	if _, err := client.Merge(limited, applications, n.ArgoNamespace, n.ArgoApplication, ask, kube.Write{}); err != nil {
 		v.app.note("Argo CD looks in its own time: %v", err)
 	}
+	there := false
 	err = client.Watch(limited, applications, n.ArgoNamespace, kube.Selection{Fields: "metadata.name=" + n.ArgoApplication}, func(c kube.Change) error {
-		if c.Type == kube.Set && syncedAt(c.Object, head.Commit) {
+		switch {
+		case c.Type == kube.Set && syncedAt(c.Object, head.Commit):
 			return errReached
+		case c.Type == kube.Set && !syncsItself(c.Object), c.Type == kube.Deleted, c.Type == kube.Synced && !there:
+			return errNobodySyncs
 		}
+		there = there || c.Type == kube.Set
 		return nil
 	})
 	switch {
 	case errors.Is(err, errReached):
+		return nil
+	case errors.Is(err, errNobodySyncs):
+		v.app.note("the Application %s is missing or does not sync by itself: there is nothing to wait for", n.ArgoApplication)
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -100,6 +111,12 @@ func syncedAt(app *unstructured.Unstructured, commit string) bool {
 	o := verify.Object(app.Object)
 	return o.Text("status", "sync", "revision") == commit && o.Text("status", "sync", "status") == "Synced" &&
 		o.Text("status", "health", "status") == "Healthy" && o.Text("status", "operationState", "phase") == "Succeeded"
+}
+
+// syncsItself reports whether an Application is told to sync without being asked.
+func syncsItself(app *unstructured.Unstructured) bool {
+	automated, found, err := unstructured.NestedMap(app.Object, "spec", "syncPolicy", "automated")
+	return found && err == nil && automated["enabled"] != false
 }
 
 // settled judges until nothing is under way any more.
