@@ -18,7 +18,8 @@ TOOLCHAIN_IMAGE := .cache/toolchain/index.json
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
-demo: deps bin/lane lab toolchain ## release two commits of this repository in a real cluster on this machine (as root)
+demo: deps bin/lane lab toolchain ## two commits of this repository, stage by stage, then released in a real cluster (as root)
+	tools/rehearse
 	bin/lab demo --repository . --lane bin/lane --toolchain .cache/toolchain
 
 demo-down: lab ## take the demo's cluster away again
