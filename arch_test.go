@@ -62,6 +62,8 @@ var allowed = []rule{
 		"internal/canon", "internal/fail", "internal/kube", "internal/git", "internal/registry", "internal/scratch", "internal/secretscan",
 	}},
 
+	{"agentrun/run", "what a run is; pure", nil},
+	{"agentrun/manager/store", "the only place that talks to Postgres", []string{"agentrun/run", "internal/fail", "internal/canon"}},
 	{"agentrun/manager", "the service: knows nothing of how it is released", []string{"internal/fail", "internal/canon"}},
 	{"agentrun/runner", "one attempt: knows nothing of how it is released", []string{"internal/fail", "internal/canon"}},
 	{"cmd/agentrun-mgr", "flags and environment for the manager", []string{"agentrun/manager", "internal/fail"}},
