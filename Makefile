@@ -8,9 +8,10 @@ export CGO_ENABLED := 0
 GO_TOOLS := go tool -modfile=tools/go.mod
 BUILDKIT := bin/buildkitd bin/buildctl
 TOOLCHAIN = $(shell sed -n 's/^toolchain //p' go.mod)
-PACKAGES := docker-registry runc buildah uidmap busybox-static postgresql git
+PACKAGES := ca-certificates docker-registry runc buildah uidmap busybox-static postgresql git
 
 SCENARIOS = .
+ROOTS := /etc/ssl/certs/ca-certificates.crt
 TOOLCHAIN_IMAGE := .cache/toolchain/index.json
 
 .PHONY: help demo demo-down rehearse test e2e lab-test unit kill check fuzz bench toolchain lab deps clean
@@ -54,9 +55,13 @@ bench: deps ## figures beside those of a peer, as a table of ratios
 
 toolchain: $(TOOLCHAIN_IMAGE) ## the image that the pipeline's steps run in, as an OCI layout in .cache/toolchain
 
-$(TOOLCHAIN_IMAGE): $(BUILDKIT) go.mod $(wildcard tools/toolchain/*)
+$(TOOLCHAIN_IMAGE): $(BUILDKIT) go.mod $(wildcard tools/toolchain/*) .cache/roots
 	@echo "making the toolchain's image (a minute)"
 	@go -C tools/toolchain run . build --out $(CURDIR)/.cache/toolchain --go $(TOOLCHAIN) --buildkit $(CURDIR)/bin
+
+# The image has the machine's certificates: by content, because their date says nothing.
+.cache/roots: FORCE
+	@mkdir -p .cache && { cmp -s $(ROOTS) $@ || cp $(ROOTS) $@; }
 
 lab: ## the program of the lab, as bin/lab
 	@go -C lab build -trimpath -o $(CURDIR)/bin/lab .

@@ -76,7 +76,7 @@ func (l *Lab) tekton() ([]*unstructured.Unstructured, error) {
 	}
 	for _, o := range all {
 		if o.GetKind() == "ConfigMap" && o.GetName() == "feature-flags" {
-			for name, value := range map[string]string{"set-security-context": "true", "coschedule": "disabled"} {
+			for name, value := range map[string]string{"set-security-context": "true", "coschedule": "disabled", "running-in-environment-with-injected-sidecars": "false"} {
 				if err := unstructured.SetNestedField(o.Object, value, "data", name); err != nil {
 					return nil, err
 				}
