@@ -48,7 +48,7 @@ func (s *stage) held(commit string) (run string, letGo func()) {
 				planned = !task.Status.Completion.IsZero()
 			case "check":
 				for _, step := range task.Status.Steps {
-					tested = tested || step.Name == "unit" && step.Running != nil
+					tested = tested || step.Name == "tests" && step.Running != nil
 				}
 			}
 		}

@@ -45,9 +45,9 @@ func TestE3_B5_CheckStopsARelease(t *testing.T) {
 		change     func()
 		words      []string
 	}{
-		{"a failing unit test", "unit", func() {
+		{"a failing unit test", "tests", func() {
 			s.write("lane/names/e2e_test.go", "package names\n\nimport \"testing\"\n\nfunc TestFails(t *testing.T) { t.Error(\"it fails on purpose\") }\n")
-		}, []string{"it fails on purpose", "check failed at step unit"}},
+		}, []string{"it fails on purpose", "check failed at step tests"}},
 		{"a catalog under another name", "rules", func() {
 			s.must(s.Git(t.Context(), "rm", "-q", "-f", "lane/names/e2e_test.go"))
 			s.write("docs/notes/state.json", s.gitops("show", "@:"+s.Names.ArtifactCatalog)+"\n")

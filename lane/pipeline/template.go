@@ -22,8 +22,8 @@ var templates embed.FS
 var (
 	//go:embed steps/fetch.sh
 	fetch string
-	//go:embed steps/unchanged.sh
-	unchanged string
+	//go:embed steps/tests.sh
+	tests string
 )
 
 // values are what the templates may say.
@@ -37,7 +37,7 @@ type values struct {
 
 	Run, Commit string // of a PipelineRun
 
-	Fetch, Unchanged string // scripts
+	Fetch, Tests string // scripts
 
 	LabelProject, LabelLane, LabelCommit                   string
 	ParamCommit                                            string
@@ -52,7 +52,7 @@ type variable struct{ Name, Value string }
 func newValues(in *intent.Intent, n names.Names) values {
 	return values{
 		Names: n, Repository: in.Source.Repository, OverSSH: overSSH(in.Source.Repository), Signed: len(in.CI.Signers) > 0,
-		Network: network(in), Fetch: fetch, Unchanged: unchanged,
+		Network: network(in), Fetch: fetch, Tests: tests,
 		LabelProject: LabelProject, LabelLane: LabelLane, LabelCommit: LabelCommit, ParamCommit: ParamCommit,
 		TaskPrepare: TaskPrepare, TaskCheck: TaskCheck, TaskPlan: TaskPlan, TaskPublish: TaskPublish, TaskPromote: TaskPromote,
 		ResultCommit: ResultCommit, ResultBuild: ResultBuild, ResultPlan: ResultPlan, ResultPublished: ResultPublished,
