@@ -51,3 +51,13 @@ func Run(in *intent.Intent, n names.Names, commit string, nth int) (Object, erro
 	}
 	return all[0], nil
 }
+
+// Secrets are the names of the Secrets that a run's pods mount. They are in the
+// Tekton namespace, and without one of them a pod does not start.
+func Secrets(in *intent.Intent, n names.Names) []string {
+	all := []string{n.GitSecret()}
+	if newValues(in, n).Signed {
+		all = append(all, n.SigningSecret())
+	}
+	return all
+}

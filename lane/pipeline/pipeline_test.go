@@ -285,6 +285,9 @@ func TestC4_SecretsAreMountedWhereTheyAreUsed(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
+		if diff := cmp.Diff(want["promote"], pipeline.Secrets(in, n)); diff != "" { // which mounts all there are
+			t.Error(diff)
+		}
 	}
 }
 
