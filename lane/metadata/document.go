@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"time"
 
@@ -61,6 +62,16 @@ func (d *document) time(field, s string) time.Time {
 func Stamp(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
 
 var limits = canon.Limits{Bytes: 64 << 10, Depth: 5}
+
+// decode reads the form alone. What is wrong with it is no matter of mending: nobody
+// writes these by hand.
+func (d *document) decode(data []byte, into any) {
+	err := canon.Unmarshal(d.file, d.rule, data, into, limits)
+	if findings, ok := errors.AsType[fail.Findings](err); ok {
+		err = fail.Refuse(d.rule, findings[0].Where(), d.hint, "%s", findings[0].Why)
+	}
+	d.err = err
+}
 
 // canonical refuses bytes that Encode would not give for doc.
 func (d *document) canonical(data []byte, doc any) {

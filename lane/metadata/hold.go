@@ -64,7 +64,8 @@ func (h *Hold) Refusal(where string) error {
 
 // Encode gives the canonical bytes. A hold that ParseHold would refuse is refused.
 func (h *Hold) Encode(n names.Names) ([]byte, error) {
-	if d := h.validate("the hold", n); d.err != nil {
+	d := holdDocument("the hold")
+	if h.validate(d, n); d.err != nil {
 		return nil, d.err
 	}
 	return canon.Marshal(h)
@@ -73,19 +74,20 @@ func (h *Hold) Encode(n names.Names) ([]byte, error) {
 // ParseHold reads the hold of the lane that n names. file is only used in messages.
 // Refusals are by rule C3: it is no metadata that a lane keeps.
 func ParseHold(file string, data []byte, n names.Names) (*Hold, error) {
-	h := new(Hold)
-	if err := canon.Unmarshal(file, "C3", data, h, limits); err != nil {
-		return nil, err
-	}
-	d := h.validate(file, n)
+	h, d := new(Hold), holdDocument(file)
+	d.decode(data, h)
+	h.validate(d, n)
 	if d.canonical(data, h); d.err != nil {
 		return nil, d.err
 	}
 	return h, nil
 }
 
-func (h *Hold) validate(file string, n names.Names) *document {
-	d := &document{file: file, rule: "C3", hint: "lane hold --release takes it away, lane hold --reason makes it anew"}
+func holdDocument(file string) *document {
+	return &document{file: file, rule: "C3", hint: "lane hold --release takes it away, lane hold --reason makes it anew"}
+}
+
+func (h *Hold) validate(d *document, n names.Names) {
 	d.head(h.APIVersion, h.Kind, HoldKind, h.Project, h.Lane, n)
 	if !canon.IsCommit(h.SourceCommitID) {
 		d.refuse("sourceCommitId", "%q is not a full commit id", h.SourceCommitID)
@@ -98,5 +100,4 @@ func (h *Hold) validate(file string, n names.Names) *document {
 			d.refuse("until", "%s is not after %s", h.Until, h.Since)
 		}
 	}
-	return d
 }

@@ -68,7 +68,8 @@ func (x *Hotfix) String() string {
 // Encode gives the canonical bytes. A record that ParseHotfix would refuse is
 // refused.
 func (x *Hotfix) Encode(n names.Names) ([]byte, error) {
-	if d := x.validate("the record", n); d.err != nil {
+	d := hotfixDocument("the record")
+	if x.validate(d, n); d.err != nil {
 		return nil, d.err
 	}
 	return canon.Marshal(x)
@@ -77,11 +78,9 @@ func (x *Hotfix) Encode(n names.Names) ([]byte, error) {
 // ParseHotfix reads a record of the lane that n names. file is its path, which has
 // to end with its name. Refusals are by rule H3.
 func ParseHotfix(file string, data []byte, n names.Names) (*Hotfix, error) {
-	x := new(Hotfix)
-	if err := canon.Unmarshal(file, "H3", data, x, limits); err != nil {
-		return nil, err
-	}
-	d := x.validate(file, n)
+	x, d := new(Hotfix), hotfixDocument(file)
+	d.decode(data, x)
+	x.validate(d, n)
 	if d.canonical(data, x); !strings.HasSuffix("/"+file, "/"+x.Name+".json") {
 		d.refuse("name", "%q is not the name of the file", clean(x.Name))
 	}
@@ -91,8 +90,11 @@ func ParseHotfix(file string, data []byte, n names.Names) (*Hotfix, error) {
 	return x, nil
 }
 
-func (x *Hotfix) validate(file string, n names.Names) *document {
-	d := &document{file: file, rule: "H3", hint: "see lane hotfix record --help"}
+func hotfixDocument(file string) *document {
+	return &document{file: file, rule: "H3", hint: "lane hotfix end takes a record away, lane hotfix record makes it anew"}
+}
+
+func (x *Hotfix) validate(d *document, n names.Names) {
 	d.head(x.APIVersion, x.Kind, HotfixKind, x.Project, x.Lane, n)
 	if !recordName.MatchString(x.Name) {
 		d.refuse("name", "%q is no name: lower-case letters, digits and hyphens", clean(x.Name))
@@ -109,7 +111,6 @@ func (x *Hotfix) validate(file string, n names.Names) *document {
 	if expires := d.time("expiresAt", x.ExpiresAt); d.err == nil && !expires.After(recorded) {
 		d.refuse("expiresAt", "%s is not after %s", x.ExpiresAt, x.RecordedAt)
 	}
-	return d
 }
 
 // isReference reports whether s names an issue or a pull request. Credentials in a
