@@ -110,6 +110,11 @@ func (r *Repo) FetchHistory(ctx context.Context, from Remote, ref, local string)
 	if err := errors.Join(checkRef(ref), checkRef(local)); err != nil {
 		return "", err
 	}
+	if strings.HasPrefix(from.URL, "/") {
+		// git keeps the address as the name of whom to ask for the rest, and takes no
+		// path for a name.
+		from.URL = "file://" + strings.ReplaceAll(from.URL, "%", "%25")
+	}
 	return r.fetch(ctx, from, ref, local, "--filter=tree:0")
 }
 
