@@ -2,6 +2,7 @@ package promote_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -123,6 +124,12 @@ func TestWalkFollowsTheRemote(t *testing.T) {
 // and records come in, the branch has exactly the content of the last promotion and
 // the metadata that was put, byte for byte, and nothing was promoted over a hold.
 func TestC3_AnySequenceKeepsContentAndMetadata(t *testing.T) {
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		if err := checks.Value.Set("20"); err != nil { // each is several pushes
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = checks.Value.Set(checks.DefValue) })
+	}
 	const commits = 6
 	w := newWorld(t, commits)
 	n := w.branch.Names

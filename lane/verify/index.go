@@ -151,6 +151,11 @@ func (g Gitops) Promotion() Seen[Promotion] {
 	return g.Below
 }
 
+// RolledBack reports whether the branch has the content of an earlier commit again.
+func (g Gitops) RolledBack() bool {
+	return g.Promotion().Value.trailer(promote.TrailerRollback) != ""
+}
+
 func (p Promotion) trailer(key string) string { return promote.Trailer(p.Message, key) }
 
 // Run is the name of the PipelineRun that promoted, as the branch tells it, or "".
