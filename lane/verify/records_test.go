@@ -13,7 +13,8 @@ import (
 // keep puts a document among the lane's metadata.
 func keep(t *testing.T, e *verify.Evidence, path string, doc interface {
 	Encode(n names.Names) ([]byte, error)
-}) {
+},
+) {
 	t.Helper()
 	data, err := doc.Encode(e.Names)
 	if err != nil {

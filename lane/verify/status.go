@@ -26,7 +26,7 @@ type Status struct {
 	SourceHead     string          `json:"sourceHead,omitempty"`     // head of the source branch
 	Services       []ServiceStatus `json:"services"`
 	Application    *AppStatus      `json:"application,omitempty"`
-	Running        []string        `json:"running"` // PipelineRuns that have not ended
+	Running        []string        `json:"running"`            // PipelineRuns that have not ended
 	Hold           string          `json:"hold,omitempty"`     // who holds the lane, or did
 	Hotfixes       []string        `json:"hotfixes,omitempty"` // the records, live and expired
 	Drift          *int            `json:"drift,omitempty"`
