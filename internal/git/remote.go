@@ -110,19 +110,17 @@ func (r *Repo) FetchHistory(ctx context.Context, from Remote, ref, local string)
 	if err := errors.Join(checkRef(ref), checkRef(local)); err != nil {
 		return "", err
 	}
-	if strings.HasPrefix(from.URL, "/") {
-		// git keeps the address as the name of whom to ask for the rest, and takes no
-		// path for a name.
-		from.URL = "file://" + strings.ReplaceAll(from.URL, "%", "%25")
-	}
 	return r.fetch(ctx, from, ref, local, "--filter=tree:0")
 }
 
 // fetch brings what a full ref or a full id of the remote names.
 func (r *Repo) fetch(ctx context.Context, from Remote, ref, local, what string) (string, error) {
-	_, err := from.run(ctx, call{gitDir: r.GitDir, keep: r.KeepOpen},
+	// Under a name: of a partial fetch git keeps in its settings whom to ask for the
+	// rest, and the address may carry credentials.
+	const name = "lane-fetched"
+	_, err := from.run(ctx, call{gitDir: r.GitDir, keep: r.KeepOpen, settings: []string{"-c", "remote." + name + ".url=" + from.URL}},
 		"fetch", "--quiet", what, "--no-tags", "--no-write-fetch-head", "--no-auto-gc",
-		"--no-recurse-submodules", "--refmap=", "--", from.URL, "+"+ref+":"+local)
+		"--no-recurse-submodules", "--refmap=", "--", name, "+"+ref+":"+local)
 	if err != nil {
 		return "", fmt.Errorf("fetching %s from %s: %w", ref, from, err)
 	}
@@ -141,11 +139,10 @@ func (m Remote) run(ctx context.Context, c call, command string, args ...string)
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("%w (%s)", errTimeout, timeout))
 	defer cancel()
 	c.args = append([]string{command}, args...)
-	c.settings = []string{
+	c.settings = append(c.settings,
 		"-c", "fetch.unpackLimit=1", // one file for each fetch, see Repo.Packs
 		"-c", "http.lowSpeedLimit=1",
-		"-c", fmt.Sprintf("http.lowSpeedTime=%d", max(1, int(timeout.Seconds()/10))),
-	}
+		"-c", fmt.Sprintf("http.lowSpeedTime=%d", max(1, int(timeout.Seconds()/10))))
 	return c.run(ctx)
 }
 

@@ -1,6 +1,7 @@
 package git_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -271,6 +272,9 @@ func TestFetchOfThePast(t *testing.T) {
 			}
 			if err := history.FirstParents(t.Context(), head, 2, func(git.Commit) bool { return true }); err == nil {
 				t.Error("more commits than the limit are no error")
+			}
+			if kept, err := os.ReadFile(filepath.Join(history.GitDir, "config")); err != nil || bytes.Contains(kept, []byte(from.URL)) {
+				t.Errorf("the address is kept: %v\n%s", err, kept)
 			}
 			commit(t, dir, fmt.Sprint("more", len(want)))
 			run(t, dir, "push", "-q", remote.URL, "HEAD:main")
