@@ -100,7 +100,11 @@ func (r *Repo) FetchCommit(ctx context.Context, from Remote, id, local string) (
 	if err := checkRef(local); err != nil {
 		return "", err
 	}
-	return r.fetch(ctx, from, id, local, "--depth=1")
+	id, err := r.fetch(ctx, from, id, local, "--depth=1")
+	if err != nil && ctx.Err() == nil {
+		err = fail.Fail(from.String(), "check that the commit is there; the server must speak git's protocol version 2 or set uploadpack.allowAnySHA1InWant", "%w", err)
+	}
+	return id, err
 }
 
 // FetchHistory brings the commit at the remote's ref and all its ancestors, as
