@@ -214,10 +214,15 @@ func cmdEdit(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
 }
 
-// cmdTake (take VAR FILE POINTER) puts the string at a JSON pointer into a variable.
+// cmdTake (take VAR FILE [POINTER]) puts the string at a JSON pointer, or the text of
+// the file, into a variable.
 func cmdTake(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: take VAR FILE POINTER")
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: take VAR FILE [POINTER]")
+	}
+	if len(args) == 2 {
+		ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+		return
 	}
 	var doc any
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &doc))
