@@ -59,6 +59,7 @@ func cmdCluster(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("KUBECONFIG", name)
 	ts.Setenv("HANG", strings.TrimPrefix(srv.URL, "https://"))
 	ts.Setenv("PASSWORD", fake.Password())
+	ts.Setenv("URL", fake.PasswordURL())
 }
 
 func answer(ts *testscript.TestScript, read func(string) string, f []string) http.HandlerFunc {

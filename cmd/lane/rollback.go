@@ -116,6 +116,9 @@ func (b *rollback) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := secretless(metadata.HoldPath(here.names), document); err != nil {
+		return err
+	}
 	changes, err := diff.Objects(b.src.manifests(now), b.src.manifests(then.files))
 	if err != nil {
 		return err
@@ -181,15 +184,24 @@ func (b *rollback) run(ctx context.Context) error {
 			Code: fail.Refused, Where: "PipelineRun " + active.Namespace + "/" + active.Name, Err: fmt.Errorf("the commit has a run that goes on, and it does not go back there"),
 			Hint: "wait for it, or end it: lane release --cancel --commit " + b.src.commit,
 		}
-	case b.there && b.follow && !b.dryRun:
-		return b.accept(ctx, b.src, b.kube)
 	case b.there:
-		if b.app.json() {
-			return b.app.emit(releaseDocument{header: headerOf("Release"), SourceCommitID: b.src.commit, Action: reported, Rollback: b.about}, nil)
-		}
-		return nil
+		return b.stay(ctx)
 	}
 	return b.start(ctx, choice.Next)
+}
+
+// stay reports that the lane is held there already and, when it is followed, judges it.
+func (b *rollback) stay(ctx context.Context) error {
+	if b.app.json() {
+		doc := releaseDocument{header: headerOf("Release"), SourceCommitID: b.src.commit, Action: reported, Rollback: b.about}
+		if err := b.app.emit(doc, nil); err != nil {
+			return err
+		}
+	}
+	if b.follow && !b.dryRun {
+		return b.accept(ctx, b.src, b.kube)
+	}
+	return nil
 }
 
 // tell writes what the rollback changes.
