@@ -24,8 +24,8 @@ func (a *app) releaseCommand() *cobra.Command {
 		Long: `release makes the Tekton PipelineRun that carries one commit of the remote's
 source branch through the lane. A lane has at most one active run for a commit:
 when there is one, release reports it or, with --follow, attaches to it. When the
-last run succeeded, that is reported; when it failed, a new one is made. While
-somebody holds the lane, only what is promoted can be released.
+last run succeeded, that is reported; when it failed, or the lane went back since, a
+new one is made. While somebody holds the lane, only what is promoted can be released.
 
 With --follow it shows the tasks until the run has ended: on a terminal live,
 elsewhere as one JSON line on stderr for each change. Ctrl-C leaves the run going.
@@ -123,10 +123,14 @@ func (r *releaser) run(ctx context.Context) error {
 		return r.end(ctx, choice)
 	case choice.Active != nil:
 		return r.proceed(ctx, attached, choice.Active)
-	case choice.Newest != nil && !r.again && (choice.Newest.State == release.Succeeded):
-		return r.proceed(ctx, reported, choice.Newest)
+	case choice.Newest != nil && !r.again && choice.Newest.State == release.Succeeded:
+		if undone, err := r.undone(ctx); err != nil {
+			return err
+		} else if !undone {
+			return r.proceed(ctx, reported, choice.Newest)
+		}
 	}
-	if choice.Newest != nil && !r.again {
+	if choice.Newest != nil && !r.again && choice.Newest.State != release.Succeeded {
 		// Whether a failed run was superseded stands in its tasks.
 		last, err := r.look(ctx, choice.Newest.Name)
 		if err != nil && !kube.IsNotFound(err) {
@@ -140,6 +144,21 @@ func (r *releaser) run(ctx context.Context) error {
 		return err
 	}
 	return r.start(ctx, choice.Next)
+}
+
+// undone reports whether the lane went back from the commit after it was released:
+// what is promoted is older.
+func (r *releaser) undone(ctx context.Context) (bool, error) {
+	b, h, err := r.app.writableBranch(ctx, r.src, &target{})
+	if err != nil {
+		return false, err
+	}
+	defer h.close()
+	head, err := b.Head(ctx)
+	if err != nil || len(head.Catalog.Services) == 0 || head.Catalog.SourceCommitID == r.src.commit {
+		return false, err
+	}
+	return h.isAncestor(ctx, head.Catalog.SourceCommitID, r.src.commit)
 }
 
 // start makes the nth run.

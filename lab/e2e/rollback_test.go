@@ -85,7 +85,7 @@ func TestE6_I5_I10_GoingBack(t *testing.T) {
 	// Nothing goes forward: not a release of the bad one, nor of a newer one.
 	head := s.gitopsHead()
 	for _, commit := range []string{bad, s.readme()} {
-		s.ends(s.release(commit, "--again").Result, 4, "held at "+good[:12], "by e2e", "the bad one is bad", "hint: ask them; when releases may go on: lane hold --release")
+		s.ends(s.release(commit).Result, 4, "held at "+good[:12], "by e2e", "the bad one is bad", "hint: ask them; when releases may go on: lane hold --release")
 	}
 	if now := s.gitopsHead(); now != head {
 		t.Errorf("the GitOps branch moved from %s to %s", head, now)
