@@ -10,6 +10,7 @@ import (
 	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/catalog"
 	"github.com/pikasTech/agentrun/lane/intent"
+	"github.com/pikasTech/agentrun/lane/metadata"
 	"github.com/pikasTech/agentrun/lane/names"
 	"github.com/pikasTech/agentrun/lane/plan"
 	"github.com/pikasTech/agentrun/lane/promote"
@@ -37,6 +38,14 @@ var parsers = map[string]struct {
 	}},
 	catalog.Kind: {"docs/formats/catalog.md", reflect.TypeFor[catalog.Catalog](), func(where string, data []byte, n names.Names) error {
 		_, err := catalog.Parse(where, data, n)
+		return err
+	}},
+	metadata.HoldKind: {"docs/formats/hold.md", reflect.TypeFor[metadata.Hold](), func(where string, data []byte, n names.Names) error {
+		_, err := metadata.ParseHold(where, data, n)
+		return err
+	}},
+	metadata.HotfixKind: {"docs/formats/hotfix.md", reflect.TypeFor[metadata.Hotfix](), func(_ string, data []byte, n names.Names) error {
+		_, err := metadata.ParseHotfix(metadata.HotfixPath(n, "hotfix"), data, n)
 		return err
 	}},
 	verify.Kind: {"docs/formats/verdict.md", reflect.TypeFor[verify.Verdict](), func(where string, data []byte, _ names.Names) error {
@@ -91,18 +100,23 @@ func TestDocsFormatsParse(t *testing.T) {
 	}
 }
 
-// TestDocsGitopsCommit: the example has each trailer once, and the page explains it.
+// TestDocsGitopsCommit: the examples have each trailer once, and the page explains it.
 func TestDocsGitopsCommit(t *testing.T) {
 	p := readPage(t, "docs/formats/gitops-commit.md")
 	var got []string
-	for _, trailer := range git.Trailers(p.fences[0].text) {
-		got = append(got, trailer.Key)
+	for _, f := range p.fences {
+		for _, trailer := range git.Trailers(f.text) {
+			got = append(got, trailer.Key)
+		}
 	}
-	want := []string{promote.TrailerSource, promote.TrailerIntent, promote.TrailerRender, promote.TrailerRun, promote.TrailerTaskRuns}
+	want := []string{
+		promote.TrailerSource, promote.TrailerIntent, promote.TrailerRender, promote.TrailerRun, promote.TrailerTaskRuns,
+		promote.TrailerPromotion, promote.TrailerBy,
+	}
 	if !slices.Equal(got, want) {
-		t.Errorf("the example has the trailers %q, a promotion writes %q", got, want)
+		t.Errorf("the examples have the trailers %q, lane writes %q", got, want)
 	}
-	for _, key := range want {
+	for _, key := range append(want, promote.TrailerRollback) {
 		if !slices.Contains(p.code, key) {
 			t.Errorf("%s does not explain %s", p.path, key)
 		}

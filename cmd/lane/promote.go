@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -26,6 +25,7 @@ func (a *app) promoteCommand() *cobra.Command {
 	var to target
 	var left results
 	var planFile, publishedFile, keyFile string
+	var back backward
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "promote --plan FILE --published FILE",
@@ -38,31 +38,30 @@ older than the promoted one is superseded (exit code 5).
 Before the push every digest must still answer, the manifests must be complete,
 pinned and of this lane alone, and nothing may look like a secret.
 
+With --rollback-to and --hold it promotes instead what the branch held at an earlier
+commit, byte for byte, and holds the lane; plan and published images are not read.
+The intent and the catalog of then must still render to those bytes, and every
+digest must answer.
+
 Outside a TaskRun only a scratch registry and a scratch git remote can be used.`,
 		Example: `  lane promote --plan plan.json --published published.json --dry-run \
     --registry 127.0.0.1:5001 --remote /tmp/scratch.git`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if planFile == "" || publishedFile == "" {
-				return usageError("--plan and --published are needed: the files that lane plan and lane publish wrote")
-			}
 			ctx := cmd.Context()
-			src, p, err := a.planned(ctx, planFile)
-			if err != nil {
-				return err
+			var src *source
+			var out promote.Outcome
+			var err error
+			switch {
+			case (back.to == "") != (back.hold == ""):
+				return usageError("--rollback-to and --hold go together")
+			case back.to != "":
+				src, out, err = a.promoteBack(ctx, &to, back, keyFile, dryRun)
+			case planFile == "" || publishedFile == "":
+				return usageError("--plan and --published are needed: the files that lane plan and lane publish wrote")
+			default:
+				src, out, err = a.promotePlanned(ctx, &to, planFile, publishedFile, keyFile, dryRun)
 			}
-			pub, err := a.published(publishedFile, src, p)
-			if err != nil {
-				return err
-			}
-			if err := to.guardRemote(src.intent); err != nil {
-				return err
-			}
-			signer, err := signer(keyFile, src)
-			if err != nil {
-				return err
-			}
-			out, err := a.promote(ctx, src, &to, p, pub, promoteOptions{dryRun, signer})
 			if out.Result == "" {
 				return err
 			}
@@ -78,6 +77,8 @@ Outside a TaskRun only a scratch registry and a scratch git remote can be used.`
 	cmd.Flags().StringVar(&planFile, "plan", "", "the plan `file`")
 	cmd.Flags().StringVar(&publishedFile, "published", "", "the published images' `file`")
 	cmd.Flags().StringVar(&keyFile, "signing-key", "", "sign the commit with the OpenSSH private key in this `file`, which is one of the intent's ci.signers")
+	cmd.Flags().StringVar(&back.to, "rollback-to", "", "the `commit` of the GitOps branch to go back to, full id")
+	cmd.Flags().StringVar(&back.hold, "hold", "", "with --rollback-to: the hold, as a JSON `document`")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "do everything but the push")
 	to.registryFlag(cmd)
 	to.remoteFlag(cmd)
@@ -91,8 +92,30 @@ type promoteOptions struct {
 	signer *promote.Signer // nil leaves the commit unsigned
 }
 
-// signer reads the key that signs promotions; without a file there is none.
-func signer(file string, src *source) (*promote.Signer, error) {
+// promotePlanned promotes what was planned and published.
+func (a *app) promotePlanned(ctx context.Context, to *target, planFile, publishedFile, keyFile string, dryRun bool) (*source, promote.Outcome, error) {
+	src, p, err := a.planned(ctx, planFile)
+	if err != nil {
+		return nil, promote.Outcome{}, err
+	}
+	pub, err := a.published(publishedFile, src, p)
+	if err != nil {
+		return nil, promote.Outcome{}, err
+	}
+	if err := to.guardRemote(src.intent); err != nil {
+		return nil, promote.Outcome{}, err
+	}
+	signer, err := signer(keyFile, src.intent.CI.Signers)
+	if err != nil {
+		return nil, promote.Outcome{}, err
+	}
+	out, err := a.promote(ctx, src, to, p, pub, promoteOptions{dryRun, signer})
+	return src, out, err
+}
+
+// signer reads the key that signs promotions, which is of one of signers; without a
+// file there is none.
+func signer(file string, signers []string) (*promote.Signer, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -100,7 +123,7 @@ func signer(file string, src *source) (*promote.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return promote.NewSigner(file, key, src.intent.CI.Signers)
+	return promote.NewSigner(file, key, signers)
 }
 
 // leaveOutcome leaves what the branch holds after the promotion.
@@ -178,7 +201,6 @@ func (a *app) promote(ctx context.Context, src *source, to *target, p *plan.Plan
 		return promote.Outcome{}, err
 	}
 	defer h.close()
-	run, _ := currentTaskRun()
 	r := promote.Release{
 		Commit: p.SourceCommitID, DryRun: opts.dryRun, Signer: opts.signer,
 		Make: func(_ context.Context, head *promote.Head) (map[string][]byte, error) {
@@ -191,12 +213,18 @@ func (a *app) promote(ctx context.Context, src *source, to *target, p *plan.Plan
 		Preflight: func(ctx context.Context, files map[string][]byte, changes promote.Changes) error {
 			return src.preflight(ctx, to, files, changes)
 		},
-		PipelineRun: run.pipelineRun,
 	}
-	if run.taskRun != "" {
-		r.TaskRuns = []string{run.taskRun}
-	}
+	r.PipelineRun, r.TaskRuns = evidence()
 	return b.Apply(ctx, r)
+}
+
+// evidence is which run promotes, and by which of its task runs.
+func evidence() (run string, taskRuns []string) {
+	tr, ok := currentTaskRun()
+	if !ok {
+		return "", nil
+	}
+	return tr.pipelineRun, []string{tr.taskRun}
 }
 
 // confirm takes neither file at its word: the plan's identities are those of the
@@ -225,7 +253,7 @@ func (src *source) preflight(ctx context.Context, to *target, files map[string][
 	manifests := render.Tree{}
 	for _, paths := range [][]string{changes.Added, changes.Changed} {
 		for _, path := range paths {
-			if path != src.names.ArtifactCatalog {
+			if path != src.names.ArtifactCatalog && !strings.HasPrefix(path, src.names.Metadata()+"/") {
 				manifests[path] = files[path]
 			}
 			for _, hit := range secretscan.Default().Scan(path, files[path]) {
@@ -277,38 +305,4 @@ func builtAsSaid(ctx context.Context, client *registry.Client, c *catalog.Catalo
 		})
 	}
 	return g.Wait()
-}
-
-// outcomeDocument is what `lane promote -o json` and `lane init -o json` print.
-type outcomeDocument struct {
-	header
-	promote.Outcome
-}
-
-func (a *app) emitOutcome(out promote.Outcome) error {
-	return a.emit(outcomeDocument{headerOf("Promotion"), out}, func(w io.Writer) { writeOutcome(w, out) })
-}
-
-func writeOutcome(w io.Writer, out promote.Outcome) {
-	switch {
-	case out.Result == promote.NothingToChange:
-		fmt.Fprintf(w, "nothing to change: %s is at %.12s\n", out.Branch, out.Commit)
-	case out.Result == promote.Superseded:
-		fmt.Fprintf(w, "superseded: %s holds the newer %.12s\n", out.Branch, out.Replaced)
-	case out.DryRun:
-		fmt.Fprintf(w, "would promote %.12s to %s\n", out.Source, out.Branch)
-	default:
-		fmt.Fprintf(w, "promoted %.12s to %s as %.12s\n", out.Source, out.Branch, out.Commit)
-	}
-	for _, list := range []struct {
-		mark  string
-		paths []string
-	}{{"+", out.Changes.Added}, {"~", out.Changes.Changed}, {"-", out.Changes.Removed}} {
-		for _, path := range list.paths {
-			fmt.Fprintf(w, "  %s %s\n", list.mark, path)
-		}
-	}
-	for _, n := range out.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
-	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/kube"
+	"github.com/pikasTech/agentrun/lane/pipeline"
 	"github.com/pikasTech/agentrun/lane/release"
 )
 
@@ -23,7 +24,8 @@ func (a *app) releaseCommand() *cobra.Command {
 		Long: `release makes the Tekton PipelineRun that carries one commit of the remote's
 source branch through the lane. A lane has at most one active run for a commit:
 when there is one, release reports it or, with --follow, attaches to it. When the
-last run succeeded, that is reported; when it failed, a new one is made.
+last run succeeded, that is reported; when it failed, or the lane went back since, a
+new one is made. While somebody holds the lane, only what is promoted can be released.
 
 With --follow it shows the tasks until the run has ended: on a terminal live,
 elsewhere as one JSON line on stderr for each change. Ctrl-C leaves the run going.
@@ -32,7 +34,8 @@ that succeeds it waits for Argo CD and the rollout and ends with the verdict of
 lane verify, without the worktree.
 
 Exit codes: 0 succeeded and accepted, or started without --follow; 1 failed; 3 not
-accepted; 4 the commit is not on the source branch; 5 superseded by a newer commit.`,
+accepted; 4 the commit is not on the source branch, or the lane is held; 5 superseded
+by a newer commit.`,
 		Example: `  lane release --commit v0.1 --follow
   lane release --commit v0.1 --dry-run
   lane release --commit v0.1 --cancel`,
@@ -96,6 +99,9 @@ type releaser struct {
 	// accept judges what the cluster runs once a followed run has succeeded; nil
 	// when nobody does.
 	accept func(ctx context.Context, src *source, c *kube.Client) error
+
+	back  *pipeline.Rollback // nil in a release
+	about *rollbackDocument  // what is told of it
 }
 
 // What release did with the run that it reports.
@@ -117,10 +123,14 @@ func (r *releaser) run(ctx context.Context) error {
 		return r.end(ctx, choice)
 	case choice.Active != nil:
 		return r.proceed(ctx, attached, choice.Active)
-	case choice.Newest != nil && !r.again && (choice.Newest.State == release.Succeeded):
-		return r.proceed(ctx, reported, choice.Newest)
+	case choice.Newest != nil && !r.again && choice.Newest.State == release.Succeeded:
+		if undone, err := r.undone(ctx); err != nil {
+			return err
+		} else if !undone {
+			return r.proceed(ctx, reported, choice.Newest)
+		}
 	}
-	if choice.Newest != nil && !r.again {
+	if choice.Newest != nil && !r.again && choice.Newest.State != release.Succeeded {
 		// Whether a failed run was superseded stands in its tasks.
 		last, err := r.look(ctx, choice.Newest.Name)
 		if err != nil && !kube.IsNotFound(err) {
@@ -130,7 +140,30 @@ func (r *releaser) run(ctx context.Context) error {
 			return r.proceed(ctx, reported, last)
 		}
 	}
-	done, p, err := r.create(ctx, choice.Next)
+	if err := r.app.unheld(ctx, r.src); err != nil {
+		return err
+	}
+	return r.start(ctx, choice.Next)
+}
+
+// undone reports whether the lane went back from the commit after it was released:
+// what is promoted is older.
+func (r *releaser) undone(ctx context.Context) (bool, error) {
+	b, h, err := r.app.writableBranch(ctx, r.src, &target{})
+	if err != nil {
+		return false, err
+	}
+	defer h.close()
+	head, err := b.Head(ctx)
+	if err != nil || len(head.Catalog.Services) == 0 || head.Catalog.SourceCommitID == r.src.commit {
+		return false, err
+	}
+	return h.isAncestor(ctx, head.Catalog.SourceCommitID, r.src.commit)
+}
+
+// start makes the nth run.
+func (r *releaser) start(ctx context.Context, nth int) error {
+	done, p, err := r.create(ctx, nth)
 	if err != nil {
 		return err
 	}
@@ -162,7 +195,7 @@ func (r *releaser) look(ctx context.Context, name string) (*release.Progress, er
 
 // proceed follows the run when that is asked for, and reports it.
 func (r *releaser) proceed(ctx context.Context, done string, p *release.Progress) error {
-	doc := releaseDocument{header: headerOf("Release"), SourceCommitID: r.src.commit, Action: done, Run: p}
+	doc := releaseDocument{header: headerOf("Release"), SourceCommitID: r.src.commit, Action: done, Run: p, Rollback: r.about}
 	if done == wouldCreate {
 		return r.app.emit(doc, func(w io.Writer) { fmt.Fprintf(w, "would create %s\n", p.Name) })
 	}
@@ -194,11 +227,14 @@ func (r *releaser) proceed(ctx context.Context, done string, p *release.Progress
 }
 
 func (r *releaser) comeBack() string {
-	s := "lane release --commit " + r.src.commit + " --follow"
-	if r.app.dir != "." {
-		s = "lane -C " + r.app.dir + " release --commit " + r.src.commit + " --follow"
+	verb := "release --commit "
+	if r.back != nil {
+		verb = "rollback --to "
 	}
-	return s
+	if r.app.dir != "." {
+		verb = "-C " + r.app.dir + " " + verb
+	}
+	return "lane " + verb + r.src.commit + " --follow"
 }
 
 // verdict is the error that an ended run comes to, with the end of the failed
@@ -212,7 +248,7 @@ func (r *releaser) verdict(ctx context.Context, doc *releaseDocument) error {
 	case release.Superseded:
 		return &fail.Error{
 			Code: fail.Stale, Where: where, Err: errors.New("superseded: a newer commit is promoted already"),
-			Hint: "release the newer commit, or go back to this one with a rollback",
+			Hint: "release the newer commit, or go back to this one: lane rollback --to " + r.src.commit,
 		}
 	case release.Cancelled:
 		return fail.Fail(where, "release the commit again: "+r.comeBack(), "the run was cancelled")

@@ -36,7 +36,7 @@ func (r *releaser) create(ctx context.Context, nth int) (done string, p *release
 		return "", nil, err
 	}
 	for range maxTries {
-		run, err := pipeline.Run(r.src.intent, n, r.src.commit, nth)
+		run, err := pipeline.Run(r.src.intent, n, r.src.commit, nth, r.back)
 		if err != nil {
 			return "", nil, err
 		}
@@ -49,17 +49,17 @@ func (r *releaser) create(ctx context.Context, nth int) (done string, p *release
 			return created, p, err
 		}
 		if !kube.IsAlreadyExists(err) {
-			return "", nil, fmt.Errorf("starting the release: %w", err)
+			return "", nil, fmt.Errorf("starting the run: %w", err)
 		}
 		there, err := r.look(ctx, run.GetName())
 		switch {
 		case kube.IsNotFound(err): // deleted again
 		case err != nil:
 			return "", nil, err
-		case there.Commit == r.src.commit:
+		case there.Commit == r.src.commit && there.Rollback == r.backTo():
 			return attached, there, nil
 		default:
-			nth++ // of another commit that begins alike
+			nth++ // of another commit that begins alike, or for something else
 		}
 	}
 	return "", nil, fail.Fail(n.TektonNamespace, "delete old runs of this commit", "the names of %d runs are taken", maxTries)

@@ -16,6 +16,7 @@ type releaseDocument struct {
 	Action         string            `json:"action"`
 	Run            *release.Progress `json:"pipelineRun,omitempty"`
 	Failure        *failureDocument  `json:"failure,omitempty"`
+	Rollback       *rollbackDocument `json:"rollback,omitempty"` // of a run that goes back
 }
 
 type failureDocument struct {

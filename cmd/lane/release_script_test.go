@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,12 +16,13 @@ import (
 
 // cmdCluster (cluster DIR SCRIPT) starts an API server that answers SCRIPT and
 // points KUBECONFIG at it. $COMMIT in the script and its files is DIR's commit,
-// $SHORT its first twelve digits. A line of the script is one answer:
+// $SHORT its first twelve digits, $BACK the variable. A line of the script is one answer:
 //
 //	METHOD PATH file CODE FILE       an object
 //	METHOD PATH status CODE REASON MESSAGE
 //	METHOD PATH stream FILE          the events of a watch, one a line, and its end
 //	METHOD PATH open FILE            likewise, and it goes on
+//	METHOD PATH echo FILE            the object that was sent, which FILE has then
 //	METHOD PATH nopath|drop|hang
 //	METHOD PATH mark                 nothing, and "asked" hears of it
 //
@@ -35,7 +37,7 @@ func cmdCluster(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("COMMIT", commit)
 	ts.Setenv("SHORT", commit[:12])
 	read := func(name string) string {
-		return strings.NewReplacer("$COMMIT", commit, "$SHORT", commit[:12], "$URL", fake.PasswordURL(), "ESC", "\x1b").Replace(ts.ReadFile(name))
+		return strings.NewReplacer("$COMMIT", commit, "$SHORT", commit[:12], "$BACK", ts.Getenv("BACK"), "$URL", fake.PasswordURL(), "ESC", "\x1b").Replace(ts.ReadFile(name))
 	}
 	script := kubetest.Script{}
 	for line := range strings.Lines(read(args[1])) {
@@ -57,6 +59,7 @@ func cmdCluster(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("KUBECONFIG", name)
 	ts.Setenv("HANG", strings.TrimPrefix(srv.URL, "https://"))
 	ts.Setenv("PASSWORD", fake.Password())
+	ts.Setenv("URL", fake.PasswordURL())
 }
 
 func answer(ts *testscript.TestScript, read func(string) string, f []string) http.HandlerFunc {
@@ -74,6 +77,18 @@ func answer(ts *testscript.TestScript, read func(string) string, f []string) htt
 		return kubetest.Stream(strings.Split(strings.TrimSpace(read(f[1])), "\n")...)
 	case "open":
 		return kubetest.Open(strings.Split(strings.TrimSpace(read(f[1])), "\n")...)
+	case "echo":
+		return func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err == nil {
+				err = os.WriteFile(ts.MkAbs(f[1]), body, 0o644)
+			}
+			if err != nil {
+				w.WriteHeader(http.StatusTeapot)
+				return
+			}
+			kubetest.Answer(http.StatusCreated, string(body))(w, r)
+		}
 	case "nopath":
 		return kubetest.NoPath
 	case "drop":

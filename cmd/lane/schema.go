@@ -8,6 +8,7 @@ import (
 
 	"github.com/pikasTech/agentrun/lane/catalog"
 	"github.com/pikasTech/agentrun/lane/intent"
+	"github.com/pikasTech/agentrun/lane/metadata"
 	"github.com/pikasTech/agentrun/lane/plan"
 	"github.com/pikasTech/agentrun/lane/publish"
 	"github.com/pikasTech/agentrun/lane/verify"
@@ -23,6 +24,8 @@ var schemas = []struct {
 	{"published", publish.Schema},
 	{"catalog", catalog.Schema},
 	{"verdict", verify.Schema},
+	{"hold", metadata.HoldSchema},
+	{"hotfix", metadata.HotfixSchema},
 }
 
 func (a *app) schemaCommand() *cobra.Command {

@@ -69,6 +69,7 @@ func TestScript(t *testing.T) {
 			"registry": cmdRegistry,
 			"remote":   cmdRemote,
 			"edit":     cmdEdit,
+			"take":     cmdTake,
 			"exit":     testkit.Exit,
 			"hang":     cmdHang,
 			"asked":    cmdAsked,
@@ -213,9 +214,29 @@ func cmdEdit(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o644))
 }
 
+// cmdTake (take VAR FILE [POINTER]) puts the string at a JSON pointer, or the text of
+// the file, into a variable.
+func cmdTake(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: take VAR FILE [POINTER]")
+	}
+	if len(args) == 2 {
+		ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+		return
+	}
+	var doc any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &doc))
+	value, ok := at(ts, doc, args[2], nil).(string)
+	if !ok {
+		ts.Fatalf("%s has no string at %s", args[1], args[2])
+	}
+	ts.Setenv(args[0], value)
+}
+
 // at is the value that pointer names in doc; change, if set, replaces it.
 func at(ts *testscript.TestScript, doc any, pointer string, change func(any) any) any {
 	key, rest, deeper := strings.Cut(strings.TrimPrefix(pointer, "/"), "/")
+	key = strings.ReplaceAll(key, "~1", "/")
 	step := func(v any) any {
 		if deeper {
 			return at(ts, v, rest, change)

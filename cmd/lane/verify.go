@@ -111,7 +111,7 @@ func (v *verifier) evidence(ctx context.Context, src *source, client *kube.Clien
 		host = "unknown"
 	}
 	o := observe.Observer{
-		Names: src.names, Intent: src.intent, Kube: client, NoKube: noClient,
+		Names: src.names, Intent: src.intent, Commit: src.commit, Kube: client, NoKube: noClient,
 		Registry: images, Address: v.to.registryOf(src.intent), Branch: b, Repo: src.repo,
 		Ancestor: h.isAncestor,
 		Check: func(ctx context.Context, commit string) (fail.Findings, error) {

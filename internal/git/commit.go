@@ -47,6 +47,25 @@ func (r *Repo) Commit(ctx context.Context, id string) (Commit, error) {
 	return commit, errors.Join(err, blobs.Close())
 }
 
+// FirstParents visits the commit with this full id and what it stands on, along the
+// first parents, until visit has seen enough. More than limit commits are an error,
+// and so is an end that is only this repository's.
+func (r *Repo) FirstParents(ctx context.Context, id string, limit int, visit func(Commit) (more bool)) error {
+	blobs, err := r.Blobs(ctx)
+	if err != nil {
+		return err
+	}
+	defer blobs.Close()
+	for range limit {
+		c, err := blobs.commit(id)
+		if err != nil || !visit(c) || len(c.Parents) == 0 {
+			return err
+		}
+		id = c.Parents[0]
+	}
+	return fmt.Errorf("reading the history: it has more than %d commits", limit)
+}
+
 func (b *Blobs) commit(id string) (Commit, error) {
 	var commit Commit
 	err := b.readObjects("commit", []string{id}, maxCommit, func(_ int, data []byte) (err error) {

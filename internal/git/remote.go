@@ -83,23 +83,48 @@ func parseRefs(out string) (map[string]string, error) {
 // repository is shallow afterwards. Whether a failure is the remote's or this
 // repository's is told by LsRemote.
 func (r *Repo) Fetch(ctx context.Context, from Remote, ref, local string) (string, error) {
+	if err := errors.Join(checkRef(ref), checkRef(local)); err != nil {
+		return "", err
+	}
 	return r.fetch(ctx, from, ref, local, "--depth=1")
+}
+
+// FetchCommit brings one commit by its full id, without its history, and points the
+// full ref local of this repository at it. It gives the id. The remote must let
+// itself be asked for commits that no ref points at, as servers of git's protocol
+// version 2 do.
+func (r *Repo) FetchCommit(ctx context.Context, from Remote, id, local string) (string, error) {
+	if !canon.IsCommit(id) {
+		return "", fmt.Errorf("fetching %q: not a full id", clean(id))
+	}
+	if err := checkRef(local); err != nil {
+		return "", err
+	}
+	id, err := r.fetch(ctx, from, id, local, "--depth=1")
+	if err != nil && ctx.Err() == nil {
+		err = fail.Fail(from.String(), "check that the commit is there; the server must speak git's protocol version 2 or set uploadpack.allowAnySHA1InWant", "%w", err)
+	}
+	return id, err
 }
 
 // FetchHistory brings the commit at the remote's ref and all its ancestors, as
 // far as they are not here, and points the full ref local of this repository at
 // it. It gives the commit's id. Files stay behind if the remote lets them.
 func (r *Repo) FetchHistory(ctx context.Context, from Remote, ref, local string) (string, error) {
-	return r.fetch(ctx, from, ref, local, "--filter=tree:0")
-}
-
-func (r *Repo) fetch(ctx context.Context, from Remote, ref, local, what string) (string, error) {
 	if err := errors.Join(checkRef(ref), checkRef(local)); err != nil {
 		return "", err
 	}
-	_, err := from.run(ctx, call{gitDir: r.GitDir, keep: r.KeepOpen},
+	return r.fetch(ctx, from, ref, local, "--filter=tree:0")
+}
+
+// fetch brings what a full ref or a full id of the remote names.
+func (r *Repo) fetch(ctx context.Context, from Remote, ref, local, what string) (string, error) {
+	// Under a name: of a partial fetch git keeps in its settings whom to ask for the
+	// rest, and the address may carry credentials.
+	const name = "lane-fetched"
+	_, err := from.run(ctx, call{gitDir: r.GitDir, keep: r.KeepOpen, settings: []string{"-c", "remote." + name + ".url=" + from.URL}},
 		"fetch", "--quiet", what, "--no-tags", "--no-write-fetch-head", "--no-auto-gc",
-		"--no-recurse-submodules", "--refmap=", "--", from.URL, "+"+ref+":"+local)
+		"--no-recurse-submodules", "--refmap=", "--", name, "+"+ref+":"+local)
 	if err != nil {
 		return "", fmt.Errorf("fetching %s from %s: %w", ref, from, err)
 	}
@@ -118,11 +143,10 @@ func (m Remote) run(ctx context.Context, c call, command string, args ...string)
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("%w (%s)", errTimeout, timeout))
 	defer cancel()
 	c.args = append([]string{command}, args...)
-	c.settings = []string{
+	c.settings = append(c.settings,
 		"-c", "fetch.unpackLimit=1", // one file for each fetch, see Repo.Packs
 		"-c", "http.lowSpeedLimit=1",
-		"-c", fmt.Sprintf("http.lowSpeedTime=%d", max(1, int(timeout.Seconds()/10))),
-	}
+		"-c", fmt.Sprintf("http.lowSpeedTime=%d", max(1, int(timeout.Seconds()/10))))
 	return c.run(ctx)
 }
 

@@ -1,8 +1,10 @@
 package git_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -241,5 +243,73 @@ func TestPushWithoutPermission(t *testing.T) {
 	got, err := open(t, dir).Push(t.Context(), remote, second, mainRef, first)
 	if err != nil || got.Result != git.Unsent || got.Now != first || !strings.Contains(got.Words, "403") {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestFetchOfThePast: the history without files, again with what is new, from a server
+// and from a folder; and one commit of it with its files.
+func TestFetchOfThePast(t *testing.T) {
+	dir := clone(t, "one", "two", "three")
+	server, remote := serve(t, dir)
+	for _, from := range []git.Remote{remote, {URL: server.Dir}} {
+		history := create(t)
+		want := strings.Fields(run(t, dir, "rev-list", "HEAD"))
+		for range 2 {
+			head, err := history.FetchHistory(t.Context(), from, mainRef, "refs/lane/history")
+			if err != nil || head != want[0] {
+				t.Fatalf("%s: %s, %v", from, head, err)
+			}
+			var got []string
+			if err := history.FirstParents(t.Context(), head, 10, func(c git.Commit) bool { got = append(got, c.ID); return true }); err != nil {
+				t.Error(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+			got = nil
+			if err := history.FirstParents(t.Context(), head, 10, func(c git.Commit) bool { got = append(got, c.ID); return len(got) < 2 }); err != nil || len(got) != 2 {
+				t.Errorf("%q, %v", got, err)
+			}
+			if err := history.FirstParents(t.Context(), head, 2, func(git.Commit) bool { return true }); err == nil {
+				t.Error("more commits than the limit are no error")
+			}
+			if kept, err := os.ReadFile(filepath.Join(history.GitDir, "config")); err != nil || bytes.Contains(kept, []byte(from.URL)) {
+				t.Errorf("the address is kept: %v\n%s", err, kept)
+			}
+			commit(t, dir, fmt.Sprint("more", len(want)))
+			run(t, dir, "push", "-q", remote.URL, "HEAD:main")
+			want = strings.Fields(run(t, dir, "rev-list", "HEAD"))
+		}
+		repo := create(t)
+		first := want[len(want)-1]
+		if id, err := repo.FetchCommit(t.Context(), from, first, "refs/lane/past"); err != nil || id != first {
+			t.Fatalf("%s: %s, %v", from, id, err)
+		}
+		if diff := cmp.Diff(map[string]string{"one.txt": "one\n"}, files(t, repo, first)); diff != "" {
+			t.Error(diff)
+		}
+		if _, err := repo.FetchCommit(t.Context(), from, "HEAD", "refs/lane/past"); err == nil {
+			t.Error("a name is taken for an id")
+		}
+		if _, err := repo.FetchCommit(t.Context(), from, strings.Repeat("1", 40), "refs/lane/past"); err == nil {
+			t.Error("a commit that nobody has is fetched")
+		}
+	}
+}
+
+func TestUser(t *testing.T) {
+	t.Setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+	repo := create(t)
+	for _, tt := range []struct{ name, email, want string }{
+		{"", "", ""}, {"Ada", "", "Ada"}, {"Ada", "ada@example.com", "Ada <ada@example.com>"},
+	} {
+		for key, value := range map[string]string{"user.name": tt.name, "user.email": tt.email} {
+			if value != "" {
+				run(t, repo.GitDir, "config", key, value)
+			}
+		}
+		if got, err := repo.User(t.Context()); got != tt.want || err != nil {
+			t.Errorf("%q, %v, want %q", got, err, tt.want)
+		}
 	}
 }

@@ -70,6 +70,9 @@ func (s *stage) settle() {
 // test.
 func (s *stage) restore(good string) {
 	s.letAllGo()
+	if r, err := s.Try(s.lasting(), "hold", "--release", "--by", "e2e"); err != nil || r.Code != 0 {
+		s.Logf("the lane may be held: %s, %v", r.Words, err)
+	}
 	for _, half := range []string{"tekton", "argo"} {
 		if r, err := s.Try(s.lasting(), "objects", half, "--apply"); err != nil || r.Code != 0 {
 			s.Logf("the lane's %s objects are not as they were: %s, %v", half, r.Words, err)

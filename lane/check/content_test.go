@@ -212,6 +212,7 @@ func TestC2_WhatAReleaseMakes(t *testing.T) {
 	finds(t, "C2", map[string]map[string]string{
 		"a plan":                 one("plan.json", string(planned)),
 		"a verdict":              one("v.yaml", "apiVersion: lane.agentrun.dev/v1\nkind: Verdict\nproject: harbor\nlane: v0.2\n"),
+		"a hold":                 one("h.json", `{"apiVersion":"lane.agentrun.dev/v1","kind":"Hold","lane":"v0.2","project":"harbor","reason":"x"}`),
 		"a rendered manifest":    one("x/api.txt", "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: harbor-api\n  namespace: harbor-v02\n"),
 		"the same as JSON":       one("x/api.txt", `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"harbor-api","namespace":"harbor-v02"}}`),
 		"of another lane":        one("x/api.txt", "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: harbor-api, namespace: harbor-v03}\n"),

@@ -106,8 +106,9 @@ func has(in []fields.Field, key string, holds func(value string) bool) bool {
 	return slices.ContainsFunc(in, func(f fields.Field) bool { return f.Key == key && holds(f.Value) })
 }
 
-// laneKinds are the documents that the stages of a release write.
-var laneKinds = []string{"Catalog", "Plan", "Published", "Verdict", "Release"}
+// laneKinds are the documents that the stages of a release write, and those that stand
+// on the GitOps branch.
+var laneKinds = []string{"Catalog", "Plan", "Published", "Verdict", "Release", "Hold", "Hotfix"}
 
 var (
 	laneVersion = regexp.MustCompile(`^v[0-9]+\.[0-9]+$`).MatchString

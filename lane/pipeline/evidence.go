@@ -26,7 +26,13 @@ const (
 	LabelProject = "lane.agentrun.dev/project"
 	LabelLane    = "lane.agentrun.dev/lane"
 	LabelCommit  = "lane.agentrun.dev/commit" // full id
+	// LabelRollback is of runs that go back: the commit of the GitOps branch, full id.
+	LabelRollback = "lane.agentrun.dev/rollback"
 )
 
 // The parameters of a lane's Pipeline.
-const ParamCommit = "commit" // the source commit, full id
+const (
+	ParamCommit   = "commit"   // the source commit, full id
+	ParamRollback = "rollback" // the commit of the GitOps branch to go back to, full id; "" in a release
+	ParamHold     = "hold"     // the hold that a rollback brings, as a document; "" in a release
+)

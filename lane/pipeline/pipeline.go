@@ -41,10 +41,20 @@ func Argo(in *intent.Intent, n names.Names) ([]Object, error) {
 	return objects(newValues(in, n), "appproject", "application")
 }
 
-// Run gives the nth PipelineRun for a full commit (rule E1).
-func Run(in *intent.Intent, n names.Names, commit string, nth int) (Object, error) {
+// Rollback is what a run is told that goes back.
+type Rollback struct {
+	To   string // the commit of the GitOps branch, full id
+	Hold []byte // the document
+}
+
+// Run gives the nth PipelineRun for a full commit (rule E1). With a rollback it is one
+// that goes back to the commit.
+func Run(in *intent.Intent, n names.Names, commit string, nth int, back *Rollback) (Object, error) {
 	v := newValues(in, n)
 	v.Run, v.Commit = n.PipelineRun(commit, nth), commit
+	if back != nil {
+		v.Rollback, v.Hold = back.To, string(back.Hold)
+	}
 	all, err := objects(v, "pipelinerun")
 	if err != nil {
 		return Object{}, err

@@ -35,12 +35,13 @@ type values struct {
 	Network    []variable // of every step
 	Image      string     // that the steps run in
 
-	Run, Commit string // of a PipelineRun
+	Run, Commit    string // of a PipelineRun
+	Rollback, Hold string // of one that goes back
 
 	Fetch, Tests string // scripts
 
-	LabelProject, LabelLane, LabelCommit                   string
-	ParamCommit                                            string
+	LabelProject, LabelLane, LabelCommit, LabelRollback    string
+	ParamCommit, ParamRollback, ParamHold                  string
 	TaskPrepare, TaskCheck, TaskPlan, TaskPublish          string
 	TaskPromote                                            string
 	ResultCommit, ResultBuild, ResultPlan, ResultPublished string
@@ -53,7 +54,8 @@ func newValues(in *intent.Intent, n names.Names) values {
 	return values{
 		Names: n, Repository: in.Source.Repository, OverSSH: overSSH(in.Source.Repository), Signed: len(in.CI.Signers) > 0,
 		Network: network(in), Fetch: fetch, Tests: tests,
-		LabelProject: LabelProject, LabelLane: LabelLane, LabelCommit: LabelCommit, ParamCommit: ParamCommit,
+		LabelProject: LabelProject, LabelLane: LabelLane, LabelCommit: LabelCommit, LabelRollback: LabelRollback,
+		ParamCommit: ParamCommit, ParamRollback: ParamRollback, ParamHold: ParamHold,
 		TaskPrepare: TaskPrepare, TaskCheck: TaskCheck, TaskPlan: TaskPlan, TaskPublish: TaskPublish, TaskPromote: TaskPromote,
 		ResultCommit: ResultCommit, ResultBuild: ResultBuild, ResultPlan: ResultPlan, ResultPublished: ResultPublished,
 		ResultOutcome: ResultOutcome, ResultGitops: ResultGitops, ResultServices: ResultServices,

@@ -3,6 +3,8 @@ package promote
 import (
 	"context"
 	"fmt"
+
+	"github.com/pikasTech/agentrun/lane/metadata"
 )
 
 // Release is what one promotion puts on the branch.
@@ -32,8 +34,14 @@ type Release struct {
 
 	Signer *Signer // signs the commit; nil leaves it unsigned
 
-	Rollback bool // an older commit is meant, so it is not superseded
-	DryRun   bool // everything but the push
+	Rollback *Rollback // an older commit is meant, so it is not superseded
+	DryRun   bool      // everything but the push
+}
+
+// Rollback is what a release says that goes back to an earlier one.
+type Rollback struct {
+	To   string         // the commit of the GitOps branch whose content Make gives, full id
+	Hold *metadata.Hold // goes to the branch in the same commit, in the place of any other
 }
 
 // Apply promotes r. A superseded release is an Outcome with an error of code
@@ -41,12 +49,8 @@ type Release struct {
 // others left it, or, when the answer to the push was lost, has the new commit,
 // which calling again finds out.
 func (b Branch) Apply(ctx context.Context, r Release) (Outcome, error) {
-	var out Outcome
-	err := b.withCache(ctx, func(c *cache) (err error) {
-		p := promotion{Branch: b, Release: r, cache: c}
-		out, err = p.run(ctx)
-		return err
-	})
+	p := promotion{b, r}
+	out, err := b.change(ctx, r.DryRun, p.propose)
 	if err != nil {
 		return out, fmt.Errorf("promoting %.12s: %w", r.Commit, err)
 	}
@@ -57,53 +61,4 @@ func (b Branch) Apply(ctx context.Context, r Release) (Outcome, error) {
 type promotion struct {
 	Branch
 	Release
-	cache *cache
-
-	head     *Head  // what the decision is about; nil when the remote must be asked
-	fresh    bool   // head was confirmed by the remote since the last push
-	told     string // where the remote said that the branch is, "" when it must be asked
-	refusals int    // pushes on this head that the remote refused
-}
-
-func (p *promotion) run(ctx context.Context) (Outcome, error) {
-	p.head = p.cache.believed(ctx)
-	if p.head != nil && !p.DryRun {
-		p.cache.prepare(ctx)
-	}
-	for round := 1; ; round++ {
-		if p.head == nil {
-			head, err := p.cache.fetch(ctx, p.told)
-			if err != nil {
-				return Outcome{}, err
-			}
-			p.head, p.fresh, p.told = head, true, ""
-		}
-		proposed, err := p.propose(ctx)
-		proposed.outcome.Rounds = round
-		if err == nil && proposed.outcome.Result == Promoted && !p.DryRun {
-			switch done, err := p.push(ctx, &proposed); {
-			case err != nil:
-				return Outcome{}, err
-			case done:
-				return proposed.outcome, nil
-			}
-			if err := sleep(ctx, pause(round)); err != nil {
-				return Outcome{}, err
-			}
-			continue
-		}
-		// Anything else is final if the head is the remote's.
-		if moved, asked := p.confirm(ctx); asked != nil {
-			return Outcome{}, asked
-		} else if moved {
-			continue
-		}
-		switch {
-		case err != nil:
-			return Outcome{}, err
-		case proposed.outcome.Result == Superseded:
-			return proposed.outcome, p.superseded()
-		}
-		return proposed.outcome, nil
-	}
 }

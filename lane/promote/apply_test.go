@@ -78,9 +78,7 @@ func TestOlderCommitIsSuperseded(t *testing.T) {
 		t.Errorf("outcome %+v", out)
 	}
 	// Unless it is meant.
-	r := w.release(w.commits[1], "api")
-	r.Rollback = true
-	apply(t, w.branch, r, promote.Promoted)
+	apply(t, w.branch, w.back(w.release(w.commits[1], "api"), before), promote.Promoted)
 }
 
 // What the cache believes is confirmed before anything but a push rests on it.
@@ -93,9 +91,8 @@ func TestStaleCacheIsConfirmed(t *testing.T) {
 	// Here as if the commit were superseded; it was rolled back meanwhile.
 	apply(t, w.elsewhere(t), w.release(w.commits[3], "api"), promote.Promoted)
 	apply(t, w.branch, w.release(w.commits[3], "api"), promote.NothingToChange)
-	back := w.release(w.commits[1], "api")
-	back.Rollback = true
-	apply(t, w.elsewhere(t), back, promote.Promoted)
+	apply(t, w.elsewhere(t), w.back(w.release(w.commits[1], "api"), w.head(t)), promote.Promoted)
+	w.unhold(t, w.elsewhere(t))
 	out := apply(t, w.branch, w.release(w.commits[2], "api"), promote.Promoted)
 	if out.Replaced != w.commits[1] || out.Rounds != 2 {
 		t.Errorf("outcome %+v", out)
@@ -167,7 +164,6 @@ func TestMovedBranchIsDecidedAgain(t *testing.T) {
 
 	// The same, but the other one is newer.
 	r, once = w.release(w.commits[2], "api"), false
-	r.Rollback = false
 	w2 := newWorld(t, 4)
 	r = w2.release(w2.commits[2], "api")
 	other = w2.elsewhere(t)
@@ -245,9 +241,9 @@ func TestC3_ExactContent(t *testing.T) {
 	w := newWorld(t, 3)
 	run := w.branch.Names.RuntimePath
 	apply(t, w.branch, w.release(w.commits[1], "api", "web"), promote.Promoted)
-	hold := []byte("{\"hold\": true}\n")
+	note := []byte("{\"note\": true}\n")
 	w.hand(t, map[string][]byte{
-		run + "/.lane/hold.json":   hold,
+		run + "/.lane/note.json":   note,
 		run + "/.lane/a/b":         []byte("x"),
 		run + "/extra.yaml":        []byte("kind: Pod\n"),
 		run + "/services/api.yaml": []byte("image: mine\n"),
@@ -265,10 +261,10 @@ func TestC3_ExactContent(t *testing.T) {
 	out := apply(t, w.branch, r, promote.Promoted)
 	w.wantChanges(t, out.Changes, nil, []string{"catalog", "services/api.yaml"},
 		[]string{".lanes", "README.md", "deploy/deploy.json", "extra.yaml", "services/web.yaml"})
-	if diff := cmp.Diff([]string{".lane/a/b", ".lane/hold.json", "catalog", "namespace.yaml", "services/api.yaml"}, w.files(t)); diff != "" {
+	if diff := cmp.Diff([]string{".lane/a/b", ".lane/note.json", "catalog", "namespace.yaml", "services/api.yaml"}, w.files(t)); diff != "" {
 		t.Error(diff)
 	}
-	if got := w.git(t, "show", w.branch.Names.GitopsRef()+":"+run+"/.lane/hold.json"); got+"\n" != string(hold) {
+	if got := w.git(t, "show", w.branch.Names.GitopsRef()+":"+run+"/.lane/note.json"); got+"\n" != string(note) {
 		t.Errorf("metadata %q", got)
 	}
 }

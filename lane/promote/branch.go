@@ -10,6 +10,7 @@ import (
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/catalog"
+	"github.com/pikasTech/agentrun/lane/metadata"
 	"github.com/pikasTech/agentrun/lane/names"
 )
 
@@ -30,7 +31,14 @@ type Head struct {
 	Commit  string           // full id
 	Catalog *catalog.Catalog // as it stands there
 	Files   []git.Entry      // every file, sorted by path
+
+	hold    *metadata.Hold
+	holdErr error
 }
+
+// Hold is the lane's hold, live or not; nil when there is none. One that cannot be
+// read is refused by rule C3.
+func (h *Head) Hold() (*metadata.Hold, error) { return h.hold, h.holdErr }
 
 // Head reads the branch from the remote. A missing branch and a missing or
 // unreadable catalog are refused by rule C5, a tag of the branch's name by A1.
@@ -126,17 +134,35 @@ func (b Branch) read(ctx context.Context, repo *git.Repo, commit string) (*Head,
 	}
 	path := b.Names.ArtifactCatalog
 	where := b.where() + ":" + path
-	i, ok := slices.BinarySearchFunc(head.Files, path, func(e git.Entry, path string) int { return strings.Compare(e.Path, path) })
-	if !ok || head.Files[i].Mode != git.ModeFile {
+	e, ok := find(head.Files, path)
+	if !ok || e.Mode != git.ModeFile {
 		return nil, fail.Refuse("C5", where, "restore the branch to a commit that lane made",
 			"the GitOps branch at %.12s has no catalog", commit)
 	}
-	data, err := blobs.Read(head.Files[i].OID, maxFile)
+	data, err := blobs.Read(e.OID, maxFile)
 	if err != nil {
 		return nil, err
 	}
-	head.Catalog, err = catalog.Parse(where, data, b.Names)
-	return head, err
+	if head.Catalog, err = catalog.Parse(where, data, b.Names); err != nil {
+		return head, err
+	}
+	hold := metadata.HoldPath(b.Names)
+	if e, ok := find(head.Files, hold); ok && e.Mode == git.ModeFile {
+		if data, err = blobs.Read(e.OID, maxFile); err != nil {
+			return nil, err
+		}
+		head.hold, head.holdErr = metadata.ParseHold(b.where()+":"+hold, data, b.Names)
+	}
+	return head, nil
+}
+
+// find is the file at path, of files that are sorted.
+func find(files []git.Entry, path string) (git.Entry, bool) {
+	i, ok := slices.BinarySearchFunc(files, path, func(e git.Entry, path string) int { return strings.Compare(e.Path, path) })
+	if !ok {
+		return git.Entry{}, false
+	}
+	return files[i], true
 }
 
 // isMetadata reports whether path is the lane's metadata, which promotions carry.

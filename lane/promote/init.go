@@ -36,7 +36,7 @@ func (b Branch) Init(ctx context.Context, commit string, files map[string][]byte
 		if err := c.renew(ctx); err != nil {
 			return err
 		}
-		text, err := message("init", first, "", nil)
+		text, err := message("init", first, about(first)...)
 		if err != nil {
 			return err
 		}

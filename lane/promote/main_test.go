@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/names"
@@ -15,7 +17,8 @@ import (
 
 // TestMain lets the test binary play a process that promotes once and can be
 // killed: PROMOTE_TEST holds remote, cache, source repository, its head and the
-// commit, one on each line.
+// commit, one on each line. With a word in the place of the commit it holds the
+// lane, and the word is the reason.
 func TestMain(m *testing.M) {
 	if os.Getenv("PROMOTE_TEST") == "" {
 		os.Exit(m.Run())
@@ -37,7 +40,12 @@ func promoteOnce() fail.Code {
 		Names: n, Remote: git.Remote{URL: remote}, Cache: cache,
 		Source: promote.Source{Head: head, Ancestor: repo.IsAncestor}, Now: clock,
 	}}
-	out, err := w.branch.Apply(context.Background(), w.release(commit, "api"))
+	var out promote.Outcome
+	if canon.IsCommit(commit) {
+		out, err = w.branch.Apply(context.Background(), w.release(commit, "api"))
+	} else {
+		out, err = w.branch.Record(context.Background(), w.hold(commit, time.Time{}))
+	}
 	fmt.Println(out.Result, err, "hint:", fail.HintOf(err), "cache:", filepath.Base(cache))
 	return fail.CodeOf(err)
 }

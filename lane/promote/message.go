@@ -18,22 +18,41 @@ const (
 	TrailerRender   = "Lane-Render-Digest" // sha256:<hex>
 	TrailerRun      = "Lane-Pipeline-Run"  // its name; not in a rehearsal
 	TrailerTaskRuns = "Lane-Task-Runs"     // their names, separated by spaces; likewise
+	TrailerRollback = "Lane-Rollback-To"   // of a rollback: the commit of this branch whose content it has again, full id
 )
 
-// message is the commit message for putting c on the branch.
-func message(verb string, c *catalog.Catalog, run string, taskRuns []string) (string, error) {
-	trailers := []git.Trailer{
-		{Key: TrailerSource, Value: c.SourceCommitID},
-		{Key: TrailerIntent, Value: c.IntentDigest},
-		{Key: TrailerRender, Value: c.RenderDigest},
-		{Key: TrailerRun, Value: run},
-		{Key: TrailerTaskRuns, Value: strings.Join(taskRuns, " ")},
+// The trailers of a commit that changes the lane's metadata alone.
+const (
+	TrailerPromotion = "Lane-Promotion" // the commit below that promoted, full id
+	TrailerBy        = "Lane-By"        // who changed it
+)
+
+// message is the commit message of a promotion of c.
+func (p *promotion) message(c *catalog.Catalog) (string, error) {
+	verb, to := "promote", ""
+	if p.Rollback != nil {
+		verb, to = "rollback", p.Rollback.To
 	}
+	return message(verb, c, append(about(c),
+		git.Trailer{Key: TrailerRun, Value: p.PipelineRun},
+		git.Trailer{Key: TrailerTaskRuns, Value: strings.Join(p.TaskRuns, " ")},
+		git.Trailer{Key: TrailerRollback, Value: to})...)
+}
+
+// about are the trailers that say what the branch holds.
+func about(c *catalog.Catalog) []git.Trailer {
+	return []git.Trailer{
+		{Key: TrailerSource, Value: c.SourceCommitID}, {Key: TrailerIntent, Value: c.IntentDigest}, {Key: TrailerRender, Value: c.RenderDigest},
+	}
+}
+
+// message is a commit message; trailers without a value are left out.
+func message(verb string, c *catalog.Catalog, trailers ...git.Trailer) (string, error) {
 	var m strings.Builder
 	fmt.Fprintf(&m, "%s %s %s %.12s\n\n", verb, c.Project, c.Lane, c.SourceCommitID)
 	for _, t := range trailers {
 		if strings.ContainsFunc(t.Value, unicode.IsControl) {
-			return "", fail.Fail(t.Key, "give the name as Kubernetes gives it", "the name %q cannot stand in a commit message", t.Value)
+			return "", fail.Fail(t.Key, "leave out what no line can hold", "%q cannot stand in a commit message", t.Value)
 		}
 		if t.Value != "" {
 			fmt.Fprintf(&m, "%s: %s\n", t.Key, t.Value)

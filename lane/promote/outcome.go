@@ -3,11 +3,12 @@ package promote
 // Result is how a promotion ended.
 type Result string
 
-// The results of Apply and Init.
+// The results of Apply, Init and Record.
 const (
 	Promoted        Result = "promoted"          // the branch has the new commit
 	NothingToChange Result = "nothing-to-change" // the branch has this content already
 	Superseded      Result = "superseded"        // a newer commit is promoted already
+	Recorded        Result = "recorded"          // the branch has the lane's new metadata
 )
 
 // Outcome is what a promotion did.

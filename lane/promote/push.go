@@ -17,21 +17,9 @@ const maxRefusals = 3
 
 // push writes the proposed commit and swaps it in for the head. It is done, or
 // the head is forgotten for another round.
-func (p *promotion) push(ctx context.Context, proposed *proposal) (done bool, err error) {
+func (p *change) push(ctx context.Context, proposed *proposal) (done bool, err error) {
 	out, ref := &proposed.outcome, p.Names.GitopsRef()
-	put := make(map[string][]byte, len(out.Changes.Added)+len(out.Changes.Changed))
-	for _, paths := range [...][]string{out.Changes.Added, out.Changes.Changed} {
-		for _, path := range paths {
-			put[path] = proposed.files[path]
-		}
-	}
-	wanted := git.NewCommit{
-		Parent: p.head.Commit, Put: put, Delete: out.Changes.Removed, Message: proposed.message, By: p.signature(),
-	}
-	if p.Signer != nil {
-		wanted.Sign = p.Signer.sign
-	}
-	commit, err := p.cache.write(ctx, wanted)
+	commit, err := p.cache.write(ctx, p.commit(proposed))
 	if err != nil {
 		return false, p.again(ctx, p.unusable(err))
 	}
@@ -61,7 +49,7 @@ func (p *promotion) push(ctx context.Context, proposed *proposal) (done bool, er
 
 // again answers a failure on this side: once with a new cache and another round,
 // then with the failure itself.
-func (p *promotion) again(ctx context.Context, failure error) error {
+func (p *change) again(ctx context.Context, failure error) error {
 	if p.cache.renewed || ctx.Err() != nil {
 		return failure
 	}
@@ -71,7 +59,7 @@ func (p *promotion) again(ctx context.Context, failure error) error {
 
 // confirm asks the remote whether it still has the head that was decided on, and
 // forgets the head if not.
-func (p *promotion) confirm(ctx context.Context) (moved bool, err error) {
+func (p *change) confirm(ctx context.Context) (moved bool, err error) {
 	if p.fresh {
 		return false, nil
 	}
@@ -88,10 +76,10 @@ func (p *promotion) confirm(ctx context.Context) (moved bool, err error) {
 	return !p.fresh, nil
 }
 
-func (p *promotion) superseded() error {
+func (b Branch) superseded(head *Head) error {
 	return &fail.Error{
-		Code: fail.Stale, Where: p.where(), Hint: "nothing to do: what is promoted contains this commit",
-		Err: fmt.Errorf("superseded: the newer commit %.12s is promoted already", p.head.Catalog.SourceCommitID),
+		Code: fail.Stale, Where: b.where(), Hint: "nothing to do: what is promoted contains this commit",
+		Err: fmt.Errorf("superseded: the newer commit %.12s is promoted already", head.Catalog.SourceCommitID),
 	}
 }
 

@@ -117,7 +117,10 @@ func Judge(run *unstructured.Unstructured, taskRuns []*unstructured.Unstructured
 	if err := read(run, &pr); err != nil {
 		return nil, err
 	}
-	p := &Progress{Name: clean(pr.Metadata.Name), Namespace: clean(pr.Metadata.Namespace), Commit: clean(pr.Metadata.Labels[pipeline.LabelCommit])}
+	p := &Progress{
+		Name: clean(pr.Metadata.Name), Namespace: clean(pr.Metadata.Namespace),
+		Commit: clean(pr.Metadata.Labels[pipeline.LabelCommit]), Rollback: clean(pr.Metadata.Labels[pipeline.LabelRollback]),
+	}
 	p.Started, p.Ended = pr.Status.both()
 	status, reason, message := pr.Status.verdict()
 	p.Reason, p.Message = reason, message

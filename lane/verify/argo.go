@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -69,7 +68,12 @@ func (j *judge) synced(o *opinion) {
 		return
 	}
 	sync := app.Map("status", "sync")
-	o.equal(id, "status.sync.status", sync.Text("status"), "Synced")
+	if status := sync.Text("status"); status == "OutOfSync" && j.recorded() {
+		o.match(id, "status.sync.status", status)
+		o.note(id, "it is %s, by recorded hotfixes alone", status)
+	} else {
+		o.equal(id, "status.sync.status", status, "Synced")
+	}
 	o.equal(id, "status.health.status", app.Text("status", "health", "status"), "Healthy")
 	j.from(o, id, "status.sync.comparedTo.source", sync.Map("comparedTo", "source"))
 	for _, r := range app.Items("status", "resources") {
@@ -86,6 +90,8 @@ func (j *judge) synced(o *opinion) {
 	switch {
 	case revision == g.Commit:
 		o.match(id, "status.sync.revision", revision)
+	case revision != "" && revision == g.Below.Value.Commit && len(g.Below.Value.Against) == 0:
+		o.match(id, "status.sync.revision", revision+", which promoted; only metadata has changed since")
 	case revision == "":
 		o.differ(id, "status.sync.revision", "", g.Commit)
 	case !tree.Found:
@@ -109,11 +115,17 @@ func (j *judge) syncs(o *opinion) {
 	}
 	auto := app.At("spec", "syncPolicy", "automated")
 	if _, is := auto.(map[string]any); !is || app.At("spec", "syncPolicy", "automated", "enabled") == false {
-		o.differ(id, "spec.syncPolicy.automated", "off", "on: the Application is paused")
+		if j.strays(o, app, "spec.syncPolicy.automated", "off", "on: the Application is paused") {
+			o.match(id, "spec.syncPolicy.automated", "off, as recorded")
+		}
 	} else {
 		o.match(id, "spec.syncPolicy.automated", "on")
 		for _, f := range []string{"prune", "selfHeal"} {
-			o.equal(id, "spec.syncPolicy.automated."+f, fmt.Sprint(app.Flag("spec", "syncPolicy", "automated", f)), "true")
+			if at := "spec.syncPolicy.automated." + f; app.Flag("spec", "syncPolicy", "automated", f) {
+				o.match(id, at, "true")
+			} else {
+				j.strays(o, app, at, "false", "true")
+			}
 		}
 	}
 	if phase := app.Text("status", "operationState", "phase"); phase == "" {

@@ -11,6 +11,8 @@
 // evidence. What always holds:
 //   - A rule is matched only by something that was seen. A part that was not seen
 //     makes each rule that needs it unknown, with the reason (rule I9).
+//   - What the live record of a hotfix covers is matched, and the record is named;
+//     holds are told and decide nothing.
 //   - A verdict is accepted when no rule is contradicted or unknown. Only the
 //     worktree can be left out, and then the verdict says so.
 //   - No observation holds a value of a Secret, nor anything that a terminal

@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
-// drift is the live side of rule H3: no field of a manifest is live another. No
-// record can cover a difference yet, so each contradicts.
+// drift is rule H3: no field of a manifest is live another, but for what the live
+// record of a hotfix covers.
 func (j *judge) drift(o *opinion) {
 	if _, ok := j.gitops(o); !ok {
 		return
 	}
-	same := 0
+	same, recorded := 0, 0
+	j.unreadable(o, "H3")
 	for _, id := range slices.Sorted(maps.Keys(j.manifest)) {
 		m := j.manifest[id]
 		live, there := j.live[id]
@@ -27,7 +28,9 @@ func (j *judge) drift(o *opinion) {
 		}
 		found := Differences(m.Object, live)
 		for _, d := range found {
-			o.differ(m.ID(), d.Path, show(d.Path, d.Live), show(d.Path, d.Wanted))
+			if j.strays(o, m.Object, d.Path, show(d.Path, d.Live), show(d.Path, d.Wanted)) {
+				recorded++
+			}
 		}
 		if len(found) == 0 {
 			same++
@@ -35,6 +38,9 @@ func (j *judge) drift(o *opinion) {
 	}
 	for _, file := range j.unread {
 		o.against(file, "it is no manifest")
+	}
+	if recorded > 0 {
+		o.match("Namespace "+j.Names.RuntimeNamespace, fieldRecorded, differing(recorded))
 	}
 	if same > 0 {
 		o.match("Namespace "+j.Names.RuntimeNamespace, "objects", fmt.Sprintf("%d of %d are as the branch has them", same, len(j.manifest)))

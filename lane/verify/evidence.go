@@ -117,6 +117,21 @@ type Gitops struct {
 	Secrets []string          // where something looks like a credential, and why
 	// Signature says who signed the commit.
 	Signature Seen[Signature]
+	// Below is the commit that promoted, when the head only changed the lane's
+	// metadata since.
+	Below Seen[Promotion]
+	// Restored is the commit that a rollback says it has the content of.
+	Restored Seen[Promotion]
+}
+
+// Promotion is a commit of the branch that promoted.
+type Promotion struct {
+	Commit    string
+	Message   string
+	Signature Seen[Signature]
+	// Against is what shows that the head does not have its content, or that it does
+	// not stand where the head says.
+	Against []string
 }
 
 // Signature is what the signature of a commit is worth.

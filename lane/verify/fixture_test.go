@@ -270,7 +270,7 @@ func (l *lane) argo() verify.Argo {
 }
 
 func (l *lane) tekton() verify.Tekton {
-	made, err := pipeline.Run(l.intent, l.names, commit, 1)
+	made, err := pipeline.Run(l.intent, l.names, commit, 1, nil)
 	l.must(err)
 	run := verify.Object(made.Object)
 	l.born(run, "lane")

@@ -116,6 +116,7 @@ func (j *judge) content(o *opinion) {
 	if !ok {
 		return
 	}
+	j.unreadable(o, "C3")
 	for _, p := range g.Odd {
 		o.against(p, "it is no regular file")
 	}

@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/pikasTech/agentrun/internal/fail"
-	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/intent"
+	"github.com/pikasTech/agentrun/lane/metadata"
 	"github.com/pikasTech/agentrun/lane/promote"
 	"github.com/pikasTech/agentrun/lane/render"
 )
@@ -41,6 +41,7 @@ func newJudge(e Evidence) *judge {
 	if !e.Gitops.Found {
 		return j
 	}
+	j.records = metadata.Read(e.Gitops.Value.Files, j.Names)
 	tree := j.manifests()
 	j.refused, _ = errors.AsType[fail.Findings](render.Check(tree, j.Names, j.Gitops.Value.Catalog))
 	for _, file := range tree.Paths() {
@@ -141,15 +142,21 @@ func (j *judge) service(o Object, kind string) (intent.Service, bool) {
 
 const nameLabel = "app.kubernetes.io/name"
 
-// trailer is the value of a trailer of the branch's head.
-func (g Gitops) trailer(key string) string {
-	for _, t := range git.Trailers(g.Message) {
-		if t.Key == key {
-			return t.Value
-		}
+// Promotion is the commit that made the branch's content: the head, or the one below
+// commits that changed the lane's metadata alone.
+func (g Gitops) Promotion() Seen[Promotion] {
+	if promote.Trailer(g.Message, promote.TrailerPromotion) == "" {
+		return See(Promotion{Commit: g.Commit, Message: g.Message, Signature: g.Signature})
 	}
-	return ""
+	return g.Below
 }
 
-// Run is the name of the PipelineRun that the branch's head names, or "".
-func (g Gitops) Run() string { return g.trailer(promote.TrailerRun) }
+// RolledBack reports whether the branch has the content of an earlier commit again.
+func (g Gitops) RolledBack() bool {
+	return g.Promotion().Value.trailer(promote.TrailerRollback) != ""
+}
+
+func (p Promotion) trailer(key string) string { return promote.Trailer(p.Message, key) }
+
+// Run is the name of the PipelineRun that promoted, as the branch tells it, or "".
+func (g Gitops) Run() string { return g.Promotion().Value.trailer(promote.TrailerRun) }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/lane/metadata"
 )
 
 // rule is one rule of the verdict: where it belongs, what it says, and who judges.
@@ -106,6 +107,7 @@ type judge struct {
 	manifest map[string]manifest // identity → object on the branch
 	unread   []string            // files of the branch that are no manifests
 	refused  fail.Findings       // what the render stage's own check says of the branch
+	records  metadata.Records    // of the branch
 }
 
 // opinion gathers what speaks for and against one rule.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pikasTech/agentrun/lane/intent"
+	"github.com/pikasTech/agentrun/lane/metadata"
 )
 
 // controllers are the field managers that may write what is judged: Argo CD,
@@ -17,7 +18,7 @@ var controllers = []string{
 	"lane",
 }
 
-// managers is rule H2.
+// managers is rule H2. What the live record of a hotfix covers may be a hand's.
 func (j *judge) managers(o *opinion) {
 	n := 0
 	look := func(obj Object, also ...string) {
@@ -30,7 +31,7 @@ func (j *judge) managers(o *opinion) {
 			if len(fields) == 0 || slices.Contains(controllers, name) || slices.Contains(also, name) {
 				continue
 			}
-			o.differ(obj.ID(), "managedFields["+name+"]", fmt.Sprintf("%s since %s", list(fields, 4), m.Text("time")), "Argo CD or lane")
+			j.hand(o, obj, name, fields, m.Text("time"))
 		}
 	}
 	if _, ok := j.gitops(o); ok {
@@ -77,6 +78,34 @@ func (j *judge) managers(o *opinion) {
 	}
 }
 
+// hand judges the fields of an object that somebody wrote who should not.
+func (j *judge) hand(o *opinion, obj Object, name string, fields []string, since string) {
+	var rest []string
+	var expired *metadata.Hotfix
+	by := map[string]bool{} // the records, told once
+	for _, f := range fields {
+		x, live := j.record(obj, f)
+		switch {
+		case live && !by[x.Name]:
+			by[x.Name] = true
+			o.note(obj.ID(), "%s wrote %s: %s", name, f, x)
+		case !live:
+			rest = append(rest, f)
+			if x != nil {
+				expired = x
+			}
+		}
+	}
+	if len(rest) == 0 {
+		return
+	}
+	ob := Observation{State: Contradicted, Object: obj.ID(), Field: "managedFields[" + name + "]", Value: fmt.Sprintf("%s since %s", list(rest, 4), since), Wanted: "Argo CD or lane"}
+	if expired != nil {
+		ob.Note = "expired: " + expired.String()
+	}
+	o.add(ob)
+}
+
 // managerIDs are the services that may start Jobs: their program is the field
 // manager.
 func (j *judge) managerIDs() []string {
@@ -117,7 +146,7 @@ func leaves(path string, fields Object) []string {
 		case "f":
 			all = append(all, leaves(path+"."+name, fields.Map(key))...)
 		case "k", "v":
-			all = append(all, leaves(path+"["+name+"]", fields.Map(key))...)
+			all = append(all, leaves(path+"["+itemName(name)+"]", fields.Map(key))...)
 		}
 	}
 	if len(all) == 0 {

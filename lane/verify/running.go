@@ -66,7 +66,7 @@ func (j *judge) deployment(o *opinion, m manifest, w workloads) {
 	if d.Number("status", "observedGeneration") < d.Number("metadata", "generation") {
 		o.against(m.ID(), "its latest spec has not been acted on yet")
 	}
-	wanted := replicas(m.Object)
+	wanted := j.replicas(m)
 	for _, field := range []string{"replicas", "updatedReplicas", "readyReplicas", "availableReplicas"} {
 		got := d.Number("status", field)
 		value, want := fmt.Sprintf("%d/%d", got, wanted), fmt.Sprintf("%d/%d", wanted, wanted)
@@ -77,6 +77,16 @@ func (j *judge) deployment(o *opinion, m manifest, w workloads) {
 			o.match(m.ID(), "status."+field, value)
 		}
 	}
+}
+
+// replicas is how many pods a declared Deployment should have: as many as the branch
+// says, or as the live record of a hotfix lets be.
+func (j *judge) replicas(d manifest) int64 {
+	live, there := j.live[d.identity()]
+	if _, recorded := j.record(d.Object, "spec.replicas"); recorded && there {
+		return replicas(live)
+	}
+	return replicas(d.Object)
 }
 
 // replicas is how many pods a Deployment asks for.
@@ -163,7 +173,7 @@ func (j *judge) endpoints(o *opinion, m manifest, w workloads) {
 		return
 	}
 	for _, d := range j.declared("Deployment") {
-		if d.Name() == m.Text("spec", "selector", nameLabel) && replicas(d.Object) == 0 {
+		if d.Name() == m.Text("spec", "selector", nameLabel) && j.replicas(d) == 0 {
 			return
 		}
 	}

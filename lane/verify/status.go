@@ -26,7 +26,9 @@ type Status struct {
 	SourceHead     string          `json:"sourceHead,omitempty"`     // head of the source branch
 	Services       []ServiceStatus `json:"services"`
 	Application    *AppStatus      `json:"application,omitempty"`
-	Running        []string        `json:"running"` // PipelineRuns that have not ended
+	Running        []string        `json:"running"`            // PipelineRuns that have not ended
+	Hold           string          `json:"hold,omitempty"`     // who holds the lane, or did
+	Hotfixes       []string        `json:"hotfixes,omitempty"` // the records, live and expired
 	Drift          *int            `json:"drift,omitempty"`
 	Unseen         []string        `json:"unseen"`
 }
@@ -63,6 +65,7 @@ func StatusOf(e Evidence) Status {
 		for _, svc := range j.Gitops.Value.Catalog.Services {
 			s.Services = append(s.Services, j.serviceStatus(svc))
 		}
+		s.Hold, s.Hotfixes = j.recordStatus()
 	} else {
 		miss("GitOps branch", j.Gitops.Gap)
 	}
@@ -90,6 +93,27 @@ func StatusOf(e Evidence) Status {
 	}
 	s.Drift = j.drifted()
 	return s
+}
+
+// recordStatus is the lane's metadata in words.
+func (j *judge) recordStatus() (hold string, hotfixes []string) {
+	if h := j.records.Hold; h != nil {
+		if hold = h.String(); !h.Live(j.At) {
+			hold = "no longer " + hold
+		}
+	}
+	for i := range j.records.Hotfixes {
+		x := &j.records.Hotfixes[i]
+		text := x.String()
+		if !x.Live(j.At) {
+			text = "expired: " + text
+		}
+		hotfixes = append(hotfixes, text)
+	}
+	for _, problem := range j.records.Problems {
+		hotfixes = append(hotfixes, clean(problem.Error()))
+	}
+	return hold, hotfixes
 }
 
 // drifted counts what is live another than it should be; nil when not all was seen.
@@ -191,6 +215,12 @@ func (s Status) Text(w io.Writer) error {
 	_ = tw.Flush() // to memory
 	for _, r := range s.Running {
 		fmt.Fprintf(&b, "running: %s\n", short(clean(r)))
+	}
+	if s.Hold != "" {
+		fmt.Fprintln(&b, s.Hold)
+	}
+	for _, x := range s.Hotfixes {
+		fmt.Fprintln(&b, x)
 	}
 	if s.Drift == nil {
 		b.WriteString("drift: unknown\n")

@@ -10,72 +10,45 @@ import (
 	"github.com/pikasTech/agentrun/lane/publish"
 )
 
-// promoted is rule I10. The run itself decides; once Tekton has forgotten it, the
-// signed trailers do.
-func (j *judge) promoted(o *opinion) {
-	g, ok := j.gitops(o)
-	if !ok {
-		return
-	}
-	j.trailers(o, g)
-	sig := g.Signature
-	if sig.Found && sig.Value.State == Bad {
-		o.differ("commit "+g.Commit, "signature", sig.Value.Why, "by a signer of the intent")
-	}
-	name := g.Run()
-	run := j.Tekton.Run
-	switch {
-	case name == "":
-		o.cannot("commit "+g.Commit, Gap{Why: "it names no PipelineRun: it was made by init, or outside a pipeline"})
-	case run.Found:
-		j.run(o, run.Value, g)
-	case run.Gap.Cause != Absent:
-		o.cannot("PipelineRun "+name, run.Gap)
-	case !sig.Found:
-		o.cannot("PipelineRun "+name+" is forgotten, and the signature of its commit", sig.Gap)
-	case sig.Value.State == Signed:
-		o.match("commit "+g.Commit, "signature", "by "+sig.Value.By)
-		o.match("commit "+g.Commit, promote.TrailerRun, name+", which Tekton has forgotten")
-	case sig.Value.State == Unsigned:
-		o.cannot("PipelineRun "+name, Gap{Why: "Tekton has forgotten it, and its commit is not signed", Hint: "name the signer's key in ci.signers and release again"})
-	}
-}
-
-// trailers compares the commit's message with its content.
-func (j *judge) trailers(o *opinion, g Gitops) {
-	id := "commit " + g.Commit
-	o.equal(id, promote.TrailerSource, g.trailer(promote.TrailerSource), g.Catalog.SourceCommitID)
-	o.equal(id, promote.TrailerIntent, g.trailer(promote.TrailerIntent), g.Catalog.IntentDigest)
-	o.equal(id, promote.TrailerRender, g.trailer(promote.TrailerRender), g.Catalog.RenderDigest)
-}
-
 // run compares the PipelineRun and what its tasks left with the branch.
-func (j *judge) run(o *opinion, run Object, g Gitops) {
+func (j *judge) run(o *opinion, run Object, p Promotion, c *catalog.Catalog) {
 	id := run.ID()
-	o.equal(id, "metadata.name", run.Name(), g.Run())
+	o.equal(id, "metadata.name", run.Name(), p.trailer(promote.TrailerRun))
 	o.equal(id, "pipelineRef", run.Text("spec", "pipelineRef", "name"), j.Names.Pipeline)
-	c, _ := run.Condition("Succeeded")
-	if c.Text("status") == "True" {
-		o.match(id, "Succeeded", c.Text("reason"))
+	cond, _ := run.Condition("Succeeded")
+	if cond.Text("status") == "True" {
+		o.match(id, "Succeeded", cond.Text("reason"))
 	} else {
-		o.differ(id, "Succeeded", c.Text("status")+" "+c.Text("reason")+" "+hidden(c.Text("message")), "True")
+		o.differ(id, "Succeeded", cond.Text("status")+" "+cond.Text("reason")+" "+hidden(cond.Text("message")), "True")
 	}
-	o.equal(id, "params."+pipeline.ParamCommit, param(run, pipeline.ParamCommit), g.Catalog.SourceCommitID)
+	o.equal(id, "params."+pipeline.ParamCommit, param(run, pipeline.ParamCommit), c.SourceCommitID)
+	back := p.trailer(promote.TrailerRollback)
+	if given := param(run, pipeline.ParamRollback); back != "" || given != "" {
+		o.equal(id, "params."+pipeline.ParamRollback, given, back)
+	}
 	if !j.Tekton.TaskRuns.Found {
 		o.cannot("TaskRuns of "+run.Name(), j.Tekton.TaskRuns.Gap)
 		return
 	}
 	results := results(j.Tekton.TaskRuns.Value)
-	o.equal(id, pipeline.TaskPrepare+"."+pipeline.ResultCommit, results[pipeline.TaskPrepare][pipeline.ResultCommit], g.Catalog.SourceCommitID)
+	o.equal(id, pipeline.TaskPrepare+"."+pipeline.ResultCommit, results[pipeline.TaskPrepare][pipeline.ResultCommit], c.SourceCommitID)
 	promoted := results[pipeline.TaskPromote]
 	o.equal(id, pipeline.TaskPromote+"."+pipeline.ResultOutcome, promoted[pipeline.ResultOutcome], string(promote.Promoted), string(promote.NothingToChange))
-	o.equal(id, pipeline.TaskPromote+"."+pipeline.ResultGitops, promoted[pipeline.ResultGitops], g.Commit)
-	if services, err := g.Catalog.ServicesDigest(); err != nil {
+	o.equal(id, pipeline.TaskPromote+"."+pipeline.ResultGitops, promoted[pipeline.ResultGitops], p.Commit)
+	if services, err := c.ServicesDigest(); err != nil {
 		o.against(id, "%v", err)
 	} else {
 		o.equal(id, pipeline.TaskPromote+"."+pipeline.ResultServices, promoted[pipeline.ResultServices], services)
 	}
-	j.published(o, id, results, g.Catalog)
+	if back == "" {
+		j.published(o, id, results, c)
+		return
+	}
+	for _, task := range []string{pipeline.TaskCheck, pipeline.TaskPlan, pipeline.TaskPublish} {
+		if _, ran := results[task]; ran {
+			o.against(id, "%s ran: a run that goes back builds nothing", task)
+		}
+	}
 }
 
 // published compares what publish says that it has built with the catalog, as far

@@ -40,12 +40,16 @@ rm -rf /workspace/run/source
 git clone -q --shared --no-checkout --origin history "$history" /workspace/run/source
 cd /workspace/run/source
 git update-ref "refs/remotes/origin/$SOURCE" "$(in_history rev-parse "$source")"
-git -c advice.detachedHead=false checkout -q --detach "$COMMIT"
-say "checked out $COMMIT"
+# Who goes back does so with the lane of today: the older commit need not know how.
+# Nothing is built from what is checked out then, but lane itself.
+tree=$COMMIT
+[ -z "$ROLLBACK" ] || tree=$(in_history rev-parse "$source")
+git -c advice.detachedHead=false checkout -q --detach "$tree"
+say "checked out $tree"
 
 # Go keeps a test's result for files of the same size and time, so the time of a
 # file is made of its content: a test whose files are as they were is not run again.
 stamp() { touch -c -d "@$((0x$(printf %.7s "$1")))" "$2"; }
-git -c core.quotePath=false ls-tree -r -t "$COMMIT" | while read -r _ _ id path; do stamp "$id" "$path"; done
-stamp "$(git rev-parse "$COMMIT^{tree}")" .
+git -c core.quotePath=false ls-tree -r -t "$tree" | while read -r _ _ id path; do stamp "$id" "$path"; done
+stamp "$(git rev-parse "$tree^{tree}")" .
 printf %s "$COMMIT" >"$RESULT"

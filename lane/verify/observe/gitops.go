@@ -35,6 +35,7 @@ func (s *gatherer) gitops(ctx context.Context) {
 	}
 	s.evidence.Release.Intent = seen(s.intentAt(ctx, head.Catalog.SourceCommitID))
 	g.Signature = s.signature(commit)
+	s.promotions(ctx, &g, head.Files)
 	s.evidence.Gitops = verify.See(g)
 }
 
@@ -54,13 +55,18 @@ func secrets(message string, files map[string][]byte) []string {
 	return found
 }
 
-// signature says what the commit's signature is worth to the released intent.
+// signature says what the commit's signature is worth to the released intent. After a
+// rollback that is an older one: a key that was taken into use since is as good.
 func (s *gatherer) signature(c git.Commit) verify.Seen[verify.Signature] {
 	in := s.evidence.Release.Intent
 	if !in.Found {
 		return verify.Miss[verify.Signature](in.Gap)
 	}
-	by, err := promote.SignedBy(c, in.Value.CI.Signers)
+	signers := in.Value.CI.Signers
+	if promote.Trailer(c.Message, promote.TrailerRollback) != "" && s.Intent != nil {
+		signers = slices.Concat(s.Intent.CI.Signers, signers)
+	}
+	by, err := promote.SignedBy(c, signers)
 	switch {
 	case err == nil:
 		return verify.See(verify.Signature{State: verify.Signed, By: by})

@@ -31,6 +31,7 @@ import (
 type Observer struct {
 	Names  names.Names
 	Intent *intent.Intent // of where the question is asked; it says where everything is
+	Commit string         // where that is, full id; "" is the released commit
 
 	Kube     *kube.Client // nil when the cluster cannot be reached
 	NoKube   error        // why not

@@ -77,14 +77,19 @@ var resources = map[string]schema.GroupVersionResource{
 	"Pipeline":              {Group: "tekton.dev", Version: "v1", Resource: "pipelines"},
 }
 
-// tektonObjects are what lane makes as of the released commit, and what is there.
+// tektonObjects are what lane makes as of the released commit, and what is there. A
+// rollback leaves them as they are: then they are of where the question is asked.
 func (s *gatherer) tektonObjects(ctx context.Context) {
 	t := &s.evidence.Tekton
 	if !s.evidence.Gitops.Found {
 		t.Expected = verify.Miss[[]verify.Object](gap(errNoBranch))
 		return
 	}
-	made, err := s.Tekton(ctx, s.evidence.Gitops.Value.Catalog.SourceCommitID)
+	commit := s.evidence.Gitops.Value.Catalog.SourceCommitID
+	if s.Commit != "" && s.evidence.Gitops.Value.RolledBack() {
+		commit = s.Commit
+	}
+	made, err := s.Tekton(ctx, commit)
 	if err != nil {
 		t.Expected = verify.Miss[[]verify.Object](gap(err))
 		return

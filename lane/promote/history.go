@@ -1,0 +1,130 @@
+package promote
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/internal/git"
+)
+
+// historyRef is the branch's head in the history.
+const historyRef = "refs/lane/history"
+
+// maxHistory is how many commits of the branch are looked at.
+const maxHistory = 50_000
+
+// Walk visits the commits of the branch, from its head on along first parents,
+// until visit has seen enough. Only commits are fetched, no files, and of those only
+// what is new since the last time.
+func (b Branch) Walk(ctx context.Context, visit func(git.Commit) (more bool)) error {
+	err := b.withCache(ctx, func(c *cache) error {
+		repo, head, err := c.history(ctx)
+		if err != nil {
+			return err
+		}
+		return repo.FirstParents(ctx, head, maxHistory, visit)
+	})
+	if err != nil {
+		return fmt.Errorf("reading the history of the GitOps branch: %w", err)
+	}
+	return nil
+}
+
+// history is the repository that has the branch's commits, as they are on the remote
+// now. It is another one than the cache's, which is cut off below each head.
+func (c *cache) history(ctx context.Context) (*git.Repo, string, error) {
+	told, err := c.ask(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if told == "" {
+		return nil, "", c.branch.missing()
+	}
+	repo := &git.Repo{GitDir: strings.TrimSuffix(c.dir, ".git") + "-history.git", KeepOpen: c.repo.KeepOpen}
+	for again := false; ; again = true {
+		if _, err := os.Stat(filepath.Join(repo.GitDir, "HEAD")); err != nil || again {
+			if err := os.RemoveAll(repo.GitDir); err != nil {
+				return nil, "", c.branch.unusable(err)
+			}
+			if _, err := git.Create(ctx, repo.GitDir); err != nil {
+				return nil, "", c.branch.unusable(err)
+			}
+		}
+		head, err := repo.FetchHistory(ctx, c.branch.Remote, c.branch.Names.GitopsRef(), historyRef)
+		if err == nil || again || ctx.Err() != nil {
+			return repo, head, err
+		}
+	}
+}
+
+// Past is Look for an earlier commit of the branch. Whether the commit is of the
+// branch is for Walk to tell.
+func (b Branch) Past(ctx context.Context, commit string) (*Head, map[string][]byte, git.Commit, error) {
+	var head *Head
+	var about git.Commit
+	content := map[string][]byte{}
+	err := b.withCache(ctx, func(c *cache) (err error) {
+		if _, err = c.repo.FetchCommit(ctx, b.Remote, commit, "refs/lane/past"); err != nil {
+			return err
+		}
+		if head, err = b.read(ctx, c.repo, commit); err != nil {
+			return err
+		}
+		if err = c.readFiles(ctx, head, content); err != nil {
+			return err
+		}
+		about, err = c.repo.Commit(ctx, commit)
+		return err
+	})
+	if err != nil {
+		return nil, nil, git.Commit{}, fmt.Errorf("reading the GitOps branch at %.12s: %w", commit, err)
+	}
+	return head, content, about, nil
+}
+
+// Promotion is the newest commit of the branch that promoted a source commit. One
+// that was never promoted is refused by rule E1.
+func (b Branch) Promotion(ctx context.Context, source string) (string, error) {
+	found := ""
+	err := b.Walk(ctx, func(c git.Commit) bool {
+		if Trailer(c.Message, TrailerSource) == source {
+			found = c.ID
+		}
+		return found == ""
+	})
+	if err == nil && found == "" {
+		err = fail.Refuse("E1", source, "name a commit that was released; the trailers of "+b.Names.GitopsBranch+" tell which: git log", "the commit was never promoted")
+	}
+	return found, err
+}
+
+// Differ are the files of two commits of the branch that differ, the lane's metadata
+// aside, sorted.
+func (b Branch) Differ(before, after []git.Entry) []string {
+	was := map[string]git.Entry{}
+	for _, e := range before {
+		if !b.isMetadata(e.Path) {
+			was[e.Path] = e
+		}
+	}
+	var differ []string
+	for _, e := range after {
+		if b.isMetadata(e.Path) {
+			continue
+		}
+		if was[e.Path] != e {
+			differ = append(differ, e.Path)
+		}
+		delete(was, e.Path)
+	}
+	for path := range was {
+		differ = append(differ, path)
+	}
+	slices.Sort(differ)
+	return differ
+}
