@@ -115,16 +115,16 @@ func TestArtifactsOverHTTP(t *testing.T) {
 	want[run.Artifact](t, put("empty", nil), 200)
 
 	// A body whose length nobody said, and one that says too much.
-	for header, status := range map[string]string{"Transfer-Encoding: chunked": "411", fmt.Sprintf("Content-Length: %d", run.MaxArtifactBytes+1): "413"} {
+	for rest, status := range map[string]string{"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n": "411", fmt.Sprintf("Content-Length: %d\r\n\r\n", run.MaxArtifactBytes+1): "413"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(conn, "PUT /runner/v1/artifacts/y HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s\r\n\r\n", pod, header)
+		fmt.Fprintf(conn, "PUT /runner/v1/artifacts/y HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s", pod, rest)
 		line, err := bufio.NewReader(conn).ReadString('\n')
 		conn.Close()
 		if err != nil || !strings.HasPrefix(line, "HTTP/1.1 "+status) {
-			t.Errorf("%s: %q %v", header, line, err)
+			t.Errorf("%q: %q %v", rest, line, err)
 		}
 	}
 
