@@ -13,20 +13,17 @@ import (
 	"github.com/pikasTech/agentrun/agentrun/run"
 )
 
-// ErrNotFound is that there is no such thing, or none that the asker may know of.
-var ErrNotFound = errors.New("there is no such thing")
-
 // end is what a step leaves in the run's row besides its state.
 type end struct {
 	message string
-	result  []byte // JSON, nil for none
+	result  []byte // JSON, nil for none; of the last attempt that has ended
 	backoff time.Duration
 }
 
 // transition applies step to the run in tx, which holds the run's row from here
 // on: steps of one run happen one after the other, whichever replica they come
 // from. Every change of state is also an event. When the step changes nothing,
-// nothing is written. The error wraps what run.Status.Apply refuses, or is
+// nothing is written. The caller calls changed after the commit. The error wraps what run.Status.Apply refuses, or is
 // ErrNotFound.
 func (s *Store) transition(ctx context.Context, tx pgx.Tx, id uuid.UUID, step run.Step, e end) (before, after run.Status, err error) {
 	err = tx.QueryRow(ctx, `
@@ -43,14 +40,14 @@ func (s *Store) transition(ctx context.Context, tx pgx.Tx, id uuid.UUID, step ru
 	if err != nil || after == before {
 		return before, before, err
 	}
-	now := s.Now()
+	now := s.now()
 	reason := run.Reason("")
 	if after.State == run.Failed || after.State == run.Queued {
 		reason = step.Reason
 	}
 	_, err = tx.Exec(ctx, `
 		update runs set
-			state = $2, attempt = $3, reason = $4, message = $5, result = coalesce($6, result),
+			state = $2, attempt = $3, reason = $4, message = $5, result = case when $10 or $2 = 'queued' then $6 else result end,
 			cancel_asked_at = case when $7 then coalesce(cancel_asked_at, $8) end,
 			not_before = case when $2 = 'queued' then $9 else not_before end,
 			started_at = case when $2 = 'running' then coalesce(started_at, $8) else started_at end,
