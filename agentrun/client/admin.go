@@ -1,0 +1,62 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/pikasTech/agentrun/agentrun/run"
+)
+
+// Profiles are the ways of running that there are.
+func (c *Client) Profiles(ctx context.Context) ([]run.Profile, error) {
+	var out struct {
+		Profiles []run.Profile `json:"profiles"`
+	}
+	return out.Profiles, c.call(ctx, request{method: http.MethodGet, path: []string{"v1", "profiles"}}, &out)
+}
+
+// PutProfile makes the profile or replaces it. It needs a token for administration.
+func (c *Client) PutProfile(ctx context.Context, p run.Profile) (run.Profile, error) {
+	var out run.Profile
+	return out, c.call(ctx, request{method: http.MethodPut, path: []string{"v1", "profiles", p.Name}, body: p}, &out)
+}
+
+// Token is an API token as the manager knows it.
+type Token struct {
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Project   string     `json:"project,omitempty"` // "" for administration
+	Scopes    []string   `json:"scopes"`
+	CreatedAt time.Time  `json:"createdAt"`
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	RevokedAt *time.Time `json:"revokedAt,omitempty"`
+	Token     string     `json:"token,omitempty"` // the value, in the answer to CreateToken alone
+}
+
+// TokenRequest is what a new token shall be.
+type TokenRequest struct {
+	Name      string     `json:"name"`
+	Project   string     `json:"project,omitzero"`
+	Scopes    []string   `json:"scopes"`
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
+// Tokens are the API tokens. It needs a token for administration, as the next two.
+func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
+	var out struct {
+		Tokens []Token `json:"tokens"`
+	}
+	return out.Tokens, c.call(ctx, request{method: http.MethodGet, path: []string{"v1", "tokens"}}, &out)
+}
+
+// CreateToken makes a token. It is not asked for twice: the second would be another.
+func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (Token, error) {
+	var out Token
+	return out, c.call(ctx, request{method: http.MethodPost, path: []string{"v1", "tokens"}, body: r, again: unreached}, &out)
+}
+
+// RevokeToken ends a token.
+func (c *Client) RevokeToken(ctx context.Context, id string) error {
+	return c.call(ctx, request{method: http.MethodDelete, path: []string{"v1", "tokens", id}}, nil)
+}
