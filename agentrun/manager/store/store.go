@@ -2,61 +2,70 @@
 // nowhere else: a manager that is killed at any moment has lost nothing that it
 // ever confirmed.
 //
-// Open migrates the database, safely by several replicas at once. Each method is
-// one transaction: it happened as a whole, or not at all and may be called again.
-// What may follow on what is decided by package run alone; the row of a run is
-// locked while that is decided, so replicas never disagree.
+// Migrate brings the schema up to date, safely by several replicas at once. Each
+// method of Store is one transaction: it happened as a whole, or not at all and may
+// be called again. What may follow on what is decided by package run alone; the row
+// of a run is locked while that is decided, so replicas never disagree. Locks are
+// taken in one order, the run's row before its attempt's.
 //
-// Times are of Store.Now. Tokens are stored as hashes. No error holds a value of
-// a row, nor any part of the database URL.
+// Methods for users take a project and find nothing of another one; the project
+// AnyProject is for administrators. Methods for runners take the attempt and the
+// uid of its pod, and refuse every other pod. Ids are UUIDs in text; what is not one
+// is ErrNotFound.
+//
+// Cost of events: a Report of n events is one statement, one round trip and one
+// commit, whatever n is. It writes n rows, n index entries of a primary key that
+// only grows at its end, and two small rows in place (the run's and the attempt's,
+// whose changed columns have no index).
+//
+// Times are of Store.Now, but attempts.heartbeat_at, which is the database's, so
+// that nobody compares clocks of two machines. Tokens are stored as hashes. No error
+// holds a value of a row, nor any part of the database URL. Unavailable tells errors
+// that go away by themselves; nothing is half done then, but a method whose answer
+// was lost may have happened.
 package store
 
 import (
-	"context"
-	"database/sql"
-	"embed"
-	"fmt"
-	"io/fs"
+	"encoding/hex"
+	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-// Store is an open database.
+// Store is an open database. Its methods are for concurrent use.
 type Store struct {
 	Pool *pgxpool.Pool
 	Now  func() time.Time
+
+	// Changed is told the id of each run whose state has changed, after the commit.
+	// It must not block. nil tells nobody.
+	Changed func(runID string)
 }
 
-// Migrate brings the schema up to date. Replicas that start at once do it one
-// after the other; a schema that is newer than this program is left as it is.
-func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
-	db := stdlib.OpenDBFromPool(pool)
-	defer db.Close()
-	return migrate(ctx, db)
+// AnyProject stands for every project, where an administrator asks.
+const AnyProject = ""
+
+// JobName is the name of an attempt's Job: run-<32 hex digits>-<attempt>.
+func JobName(runID uuid.UUID, attempt int) string {
+	return "run-" + hex.EncodeToString(runID[:]) + "-" + strconv.Itoa(attempt)
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
-	locker, err := lock.NewPostgresSessionLocker()
-	if err != nil {
-		return fmt.Errorf("migrating the database: %w", err)
+// now is in the precision that Postgres keeps.
+func (s *Store) now() time.Time { return s.Now().UTC().Truncate(time.Microsecond) }
+
+func (s *Store) changed(id uuid.UUID) {
+	if s.Changed != nil {
+		s.Changed(id.String())
 	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("migrating the database: %w", err)
+}
+
+// runID reads an id as a user gives it.
+func runID(id string) (uuid.UUID, error) {
+	u, err := uuid.Parse(id)
+	if err != nil || u.String() != id {
+		return uuid.Nil, ErrNotFound
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
-	if err != nil {
-		return fmt.Errorf("migrating the database: %w", err)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrating the database: %w", err)
-	}
-	return nil
+	return u, nil
 }

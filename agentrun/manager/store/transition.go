@@ -13,9 +13,6 @@ import (
 	"github.com/pikasTech/agentrun/agentrun/run"
 )
 
-// ErrNotFound is that there is no such thing, or none that the asker may know of.
-var ErrNotFound = errors.New("there is no such thing")
-
 // end is what a step leaves in the run's row besides its state.
 type end struct {
 	message string
@@ -26,7 +23,7 @@ type end struct {
 // transition applies step to the run in tx, which holds the run's row from here
 // on: steps of one run happen one after the other, whichever replica they come
 // from. Every change of state is also an event. When the step changes nothing,
-// nothing is written. The error wraps what run.Status.Apply refuses, or is
+// nothing is written. The caller calls changed after the commit. The error wraps what run.Status.Apply refuses, or is
 // ErrNotFound.
 func (s *Store) transition(ctx context.Context, tx pgx.Tx, id uuid.UUID, step run.Step, e end) (before, after run.Status, err error) {
 	err = tx.QueryRow(ctx, `
@@ -43,7 +40,7 @@ func (s *Store) transition(ctx context.Context, tx pgx.Tx, id uuid.UUID, step ru
 	if err != nil || after == before {
 		return before, before, err
 	}
-	now := s.Now()
+	now := s.now()
 	reason := run.Reason("")
 	if after.State == run.Failed || after.State == run.Queued {
 		reason = step.Reason
