@@ -60,3 +60,23 @@ func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (Token, error)
 func (c *Client) RevokeToken(ctx context.Context, id string) error {
 	return c.call(ctx, request{method: http.MethodDelete, path: []string{"v1", "tokens", id}}, nil)
 }
+
+// Project is who runs belong to.
+type Project struct {
+	Name       string `json:"name"`
+	MaxRunning int    `json:"maxRunning"` // runs that may be under way at once
+}
+
+// GetProject is the project of that name. It needs a token for administration, as
+// PutProject.
+func (c *Client) GetProject(ctx context.Context, name string) (Project, error) {
+	var out Project
+	return out, c.call(ctx, request{method: http.MethodGet, path: []string{"v1", "projects", name}}, &out)
+}
+
+// PutProject makes the project or changes it.
+func (c *Client) PutProject(ctx context.Context, p Project) (Project, error) {
+	var out Project
+	body := map[string]int{"maxRunning": p.MaxRunning}
+	return out, c.call(ctx, request{method: http.MethodPut, path: []string{"v1", "projects", p.Name}, body: body}, &out)
+}
