@@ -23,6 +23,9 @@ func (s *Store) PutArtifact(ctx context.Context, id string, attempt int, podUID 
 	if err != nil {
 		return run.Artifact{}, nil, err
 	}
+	if content == nil {
+		content = []byte{} // nil would be null
+	}
 	sum := sha256.Sum256(content)
 	about.Attempt, about.Bytes, about.SHA256 = attempt, int64(len(content)), hex.EncodeToString(sum[:])
 	data, err := json.Marshal(about)
