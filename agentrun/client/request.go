@@ -67,7 +67,8 @@ func (c *Client) call(ctx context.Context, r request, out any) error {
 // send asks once. An answer that is no success is a *Problem.
 func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	u := c.base.JoinPath(escape(r.path)...)
-	if c.Project != "" {
+	// The rest of the API belongs to no project, and refuses parameters that it has not.
+	if c.Project != "" && r.path[1] == "runs" {
 		if r.query == nil {
 			r.query = url.Values{}
 		}

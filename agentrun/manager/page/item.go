@@ -144,16 +144,19 @@ func shorten(s string, limit int) (string, bool) {
 }
 
 func (it *item) state(d run.StateData) {
-	it.Kind, it.Status = "state", string(d.State)
-	it.Title = "State: " + strings.ReplaceAll(string(d.State), "_", " ")
+	it.Kind = "state"
+	it.Title = "State: " + words(string(d.State))
 	if d.Cancelling {
 		it.Title += ", being cancelled"
 	}
 	if d.Reason != "" {
-		it.Title += " (" + strings.ReplaceAll(string(d.Reason), "_", " ") + ")"
+		it.Title += " (" + words(string(d.Reason)) + ")"
 	}
 	it.text(d.Message, false)
 }
+
+// words is a name of ours as people write it.
+func words(name string) string { return plain.Line(strings.ReplaceAll(name, "_", " "), 60) }
 
 func (it *item) command(d run.CommandData) {
 	it.of("command", d.ItemID)

@@ -22,22 +22,24 @@ type listPage struct {
 	Wrong                 string // what is wrong with it
 	Rows                  []row
 	First, Next           string // links, "" for none
+	AllProjects           bool
 }
 
 // row is one run of the list.
 type row struct {
-	ID, Prompt, Profile string
-	State               run.State
-	Reason              run.Reason
-	Labels              []string
-	Created             time.Time
-	Took                string // "" before it began
+	ID, Prompt, Profile, Project string
+	State                        run.State
+	Reason                       run.Reason
+	Labels                       []string
+	Created                      time.Time
+	Took                         string // "" before it began
 }
 
 func (h *handler) list(w http.ResponseWriter, r *http.Request, who reader) {
 	q := r.URL.Query()
 	content := listPage{
-		States: run.States[:], State: plain.Line(q.Get("state"), 60), Profile: plain.Line(q.Get("profile"), 100), Label: plain.Line(q.Get("label"), 400),
+		AllProjects: who.project == store.AnyProject,
+		States:      run.States[:], State: plain.Line(q.Get("state"), 60), Profile: plain.Line(q.Get("profile"), 100), Label: plain.Line(q.Get("label"), 400),
 	}
 	filter, wrong := filterOf(q)
 	content.Wrong = wrong
@@ -86,7 +88,7 @@ func filterOf(q url.Values) (f store.Filter, wrong string) {
 
 func rowOf(r run.Run, now time.Time) row {
 	out := row{
-		ID: r.ID, Prompt: plain.Line(r.Prompt, 100), Profile: r.Profile, State: r.State, Reason: r.Reason,
+		ID: r.ID, Prompt: plain.Line(r.Prompt, 100), Profile: r.Profile, Project: r.Project, State: r.State, Reason: r.Reason,
 		Created: r.CreatedAt, Took: took(r, now),
 	}
 	for k, v := range r.Labels {

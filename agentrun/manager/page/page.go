@@ -5,11 +5,11 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"iter"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/pikasTech/agentrun/agentrun/manager/store"
@@ -129,18 +129,6 @@ func functions(a *assets) template.FuncMap {
 		"when":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
 		"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"exit":  func(code *int) int { return *code },
-		"words": func(s any) string { return strings.ReplaceAll(toString(s), "_", " ") },
+		"words": func(name any) string { return words(fmt.Sprint(name)) },
 	}
-}
-
-func toString(v any) string {
-	switch v := v.(type) {
-	case run.State:
-		return string(v)
-	case run.Reason:
-		return string(v)
-	case string:
-		return v
-	}
-	return ""
 }

@@ -13,13 +13,13 @@ import (
 )
 
 // cookieName is the name of the cookie, whose value is the API token, and for one
-// for administration a colon and the project.
+// for administration maybe a colon and a project.
 const cookieName = "agentrun"
 
 // formBytes bounds the sign-in form.
 const formBytes = 8 << 10
 
-// reader is who looks at the page.
+// reader is who looks at the page: at one project, or at store.AnyProject.
 type reader struct{ project string }
 
 type readerKey struct{}
@@ -37,7 +37,7 @@ func (r refusal) Error() string { return string(r) }
 const (
 	unknownToken refusal = "The token is unknown, revoked or over."
 	noScope      refusal = "The token may not read runs: it needs the scope runs:read."
-	noProject    refusal = "The token is for administration: name the project to look at."
+	noSuchName   refusal = "That is not the name of a project."
 	otherProject refusal = "The token opens another project."
 )
 
@@ -50,8 +50,8 @@ func (h *handler) identify(ctx context.Context, credential string) (reader, erro
 		return reader{}, unknownToken
 	case err != nil:
 		return reader{}, err
-	case slices.Contains(t.Scopes, store.Admin) && !run.IsName(project):
-		return reader{}, noProject
+	case project != "" && !run.IsName(project):
+		return reader{}, noSuchName
 	case slices.Contains(t.Scopes, store.Admin):
 		return reader{project}, nil
 	case !slices.Contains(t.Scopes, store.ReadRuns) || t.Project == "":

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pikasTech/agentrun/agentrun/manager/store"
@@ -121,14 +120,14 @@ func (h *handler) runPage(ctx context.Context, one run.Run, after int64) (runPag
 
 func (h *handler) statePanel(one run.Run) statePanel {
 	p := statePanel{
-		State: one.State, Text: strings.ReplaceAll(string(one.State), "_", " "), Attempt: one.Attempt, MaxAttempts: one.MaxAttempts,
+		State: one.State, Text: words(string(one.State)), Attempt: one.Attempt, MaxAttempts: one.MaxAttempts,
 		Started: one.StartedAt, Finished: one.FinishedAt, Took: took(one, h.Store.Now()),
 	}
 	if one.Cancelling {
 		p.Text += ", being cancelled"
 	}
 	if one.Reason != "" {
-		p.Text += " (" + strings.ReplaceAll(string(one.Reason), "_", " ") + ")"
+		p.Text += " (" + words(string(one.Reason)) + ")"
 	}
 	message, _ := shorten(one.Message, itemBytes)
 	p.Message = plain.Text(message)
