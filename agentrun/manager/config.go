@@ -1,10 +1,12 @@
 package manager
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -12,6 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/pikasTech/agentrun/agentrun/manager/api"
+	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
 )
@@ -26,6 +30,16 @@ type Config struct {
 	ReadyTimeout    time.Duration // how long Postgres may take to answer
 	DrainDelay      time.Duration // how long requests are still accepted after readiness is gone; may be 0
 	ShutdownTimeout time.Duration // how long requests under way may take after that
+
+	// Attempt and CheckPod are those of api.Server. Without them every runner is
+	// refused.
+	Attempt  func(ctx context.Context, token string) (api.PodIdentity, error)
+	CheckPod func(ctx context.Context, pod api.PodIdentity, attempt store.Attempt) error
+	// Dispatch starts queued runs until ctx ends; nil starts none. When it returns
+	// before, the manager ends.
+	Dispatch func(ctx context.Context, s *store.Store) error
+	// Page makes what is served to people at "/"; nil serves nothing there.
+	Page func(s *store.Store) http.Handler
 
 	Log *slog.Logger
 }
@@ -70,6 +84,11 @@ func New(cfg Config) (*Manager, error) {
 	// hold its place in the pool, and the pool open, for minutes.
 	if database.ConnConfig.ConnectTimeout == 0 {
 		database.ConnConfig.ConnectTimeout = cfg.ReadyTimeout
+	}
+	store.Configure(database)
+	if cfg.Attempt == nil || cfg.CheckPod == nil {
+		cfg.Attempt = func(context.Context, string) (api.PodIdentity, error) { return api.PodIdentity{}, api.ErrToken }
+		cfg.CheckPod = func(context.Context, api.PodIdentity, store.Attempt) error { return api.ErrPod }
 	}
 	return &Manager{cfg: cfg, database: database}, nil
 }

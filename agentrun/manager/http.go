@@ -4,18 +4,29 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/pikasTech/agentrun/agentrun/manager/api"
+	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/internal/canon"
 )
 
-func handler(version Version, ready *readiness) http.Handler {
+// handler joins all that the manager serves.
+func (m *Manager) handler(db *store.Store, hub *api.Hub, ready *readiness) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "application/json", map[string]bool{"alive": true})
 	})
 	mux.Handle("GET /readyz", ready)
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, "application/json", version)
+		answer(w, http.StatusOK, "application/json", m.cfg.Version)
 	})
+	metrics := api.NewMetrics(db)
+	mux.Handle("GET /metrics", metrics.Handler())
+	(&api.Server{
+		Store: db, Hub: hub, Metrics: metrics, Log: m.cfg.Log, Attempt: m.cfg.Attempt, CheckPod: m.cfg.CheckPod,
+	}).Register(mux)
+	if m.cfg.Page != nil {
+		mux.Handle("/", m.cfg.Page(db))
+	}
 	return mux
 }
 
@@ -29,7 +40,7 @@ type problem struct {
 
 // reason says why one part is not ready.
 type reason struct {
-	Part string `json:"part"` // postgres, jobTemplate or shutdown
+	Part string `json:"part"` // postgres, schema, jobTemplate or shutdown
 	Why  string `json:"why"`
 }
 

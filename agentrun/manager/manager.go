@@ -7,10 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/pikasTech/agentrun/agentrun/manager/api"
+	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/internal/fail"
 )
 
@@ -38,23 +41,45 @@ func (m *Manager) Serve(ctx context.Context, ln net.Listener) error {
 		return errors.Join(fmt.Errorf("opening the connection pool: %w", err), ln.Close())
 	}
 	defer pool.Close()
-	ready := &readiness{pool: pool, jobTemplate: m.cfg.JobTemplate, timeout: m.cfg.ReadyTimeout, log: m.cfg.Log}
+	db := &store.Store{Pool: pool, Now: time.Now}
+	hub := api.NewHub(db, m.cfg.Log)
+	upToDate := newSchema(pool, m.cfg.ReadyTimeout, m.cfg.Log)
+	ready := &readiness{pool: pool, schema: upToDate, jobTemplate: m.cfg.JobTemplate, timeout: m.cfg.ReadyTimeout, log: m.cfg.Log}
 	srv := &http.Server{
-		Handler:           handler(m.cfg.Version, ready),
+		Handler:           m.handler(db, hub, ready),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      m.cfg.ReadyTimeout + 10*time.Second,
+		WriteTimeout:      m.cfg.ReadyTimeout + 20*time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(m.cfg.Log.Handler(), slog.LevelWarn),
 	}
+	srv.RegisterOnShutdown(hub.Close) // streams never end by themselves
 	v := m.cfg.Version
 	m.cfg.Log.Info("listening", "address", ln.Addr().String(), "lane", v.Lane, "commit", v.Commit, "digest", v.Digest)
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(ln) }()
+	ended := make(chan error, 2)
+	go func() { ended <- fmt.Errorf("serving on %s: %w", ln.Addr(), srv.Serve(ln)) }()
+
+	// What runs beside the server: the hub as long as there may be streams, the
+	// dispatcher until the shutdown begins.
+	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	dispatching, stopDispatching := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer stop()
+	defer stopDispatching()
+	work.Go(func() { upToDate.run(beside) })
+	work.Go(func() { hub.Run(beside) })
+	if m.cfg.Dispatch != nil {
+		work.Go(func() {
+			if err := m.cfg.Dispatch(dispatching, db); err != nil && dispatching.Err() == nil {
+				ended <- fmt.Errorf("dispatching runs: %w", err)
+			}
+		})
+	}
 	select {
 	case err := <-ended:
-		return fmt.Errorf("serving on %s: %w", ln.Addr(), err)
+		return errors.Join(err, srv.Close())
 	case <-ctx.Done():
 	}
 	return m.shutdown(srv, ready, ended)
@@ -66,7 +91,7 @@ func (m *Manager) shutdown(srv *http.Server, ready *readiness, ended <-chan erro
 	ready.draining.Store(true)
 	select {
 	case err := <-ended:
-		return fmt.Errorf("serving until the shutdown: %w", err)
+		return err
 	case <-time.After(m.cfg.DrainDelay):
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), m.cfg.ShutdownTimeout)

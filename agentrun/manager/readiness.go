@@ -18,6 +18,7 @@ import (
 // remembers only what it last said, to log each change once.
 type readiness struct {
 	pool        *pgxpool.Pool
+	schema      *schema
 	jobTemplate string
 	timeout     time.Duration
 	log         *slog.Logger
@@ -53,6 +54,8 @@ func (r *readiness) reasons(ctx context.Context) []reason {
 	defer cancel()
 	if err := r.pool.Ping(ctx); err != nil {
 		out = append(out, reason{"postgres", postgresReason(err, r.timeout)})
+	} else if !r.schema.wait(ctx) {
+		out = append(out, reason{"schema", "the database's schema is not up to date yet"})
 	}
 	if r.jobTemplate != "" {
 		if _, err := ReadJobTemplate(r.jobTemplate); err != nil {

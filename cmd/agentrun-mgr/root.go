@@ -39,9 +39,14 @@ func rootCommand() *cobra.Command {
 		Long: `agentrun-mgr serves AgentRun over HTTP until it gets SIGTERM or SIGINT:
 
   GET /healthz   200 while the process serves
-  GET /readyz    200 when Postgres answers and the Job template is in order, or
-                 503 with the reasons
+  GET /readyz    200 when Postgres answers with the newest schema and the Job
+                 template is in order, or 503 with the reasons
   GET /version   lane, source commit and image digest
+  GET /metrics   for Prometheus
+  /v1/           the API for users, described by GET /openapi.json
+  /runner/v1/    the API for runners
+
+It brings the database's schema up to date when it starts.
 
 Then readiness goes first, requests under way are finished, and it exits with 0.
 A second signal ends it at once. It logs JSON on stderr.
@@ -58,12 +63,7 @@ The last three may be absent, as on a laptop; /version then says "".
 Exit codes: 0 ok, 1 failed, 2 usage.`,
 		Example: `  DATABASE_URL=postgres://me@localhost/agentrun \
     agentrun-mgr --listen 127.0.0.1:8080 --job-template=`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.NoArgs(cmd, args); err != nil {
-				return usageError(err)
-			}
-			return nil
-		},
+		Args:              noArgs,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
@@ -82,6 +82,7 @@ Exit codes: 0 ok, 1 failed, 2 usage.`,
 			return m.Run(cmd.Context())
 		},
 	}
+	cmd.AddCommand(tokenCommand(), openapiCommand())
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
 	flags := cmd.Flags()
 	flags.StringVar(&cfg.Listen, "listen", ":8080", "TCP `address` to serve HTTP on")

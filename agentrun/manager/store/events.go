@@ -15,6 +15,7 @@ import (
 type Page struct {
 	Events []run.Event
 	Last   int64 // the number of the last one, or what was asked to come after
+	More   bool  // there are events after Last already
 	Ended  bool  // the run has ended, and nothing comes after Last
 }
 
@@ -46,7 +47,8 @@ func (s *Store) Events(ctx context.Context, project, id string, after int64, lim
 		return Page{Last: after, Ended: state.Terminal()}, nil
 	}
 	page, err := s.page(ctx, u, after, limit)
-	page.Ended = state.Terminal() && page.Last >= last
+	page.More = page.Last < last
+	page.Ended = state.Terminal() && !page.More
 	return page, err
 }
 

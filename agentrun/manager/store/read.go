@@ -124,3 +124,24 @@ func (s *Store) List(ctx context.Context, project string, f Filter) (runs []run.
 	}
 	return runs, false, nil
 }
+
+// OpenRuns counts the runs that have not ended, by state, in all projects.
+func (s *Store) OpenRuns(ctx context.Context) (map[run.State]int64, error) {
+	rows, err := s.Pool.Query(ctx, `
+		select state, count(*) from runs where state = 'queued' group by state
+		union all select state, count(*) from runs where state in ('starting', 'running') group by state`)
+	if err != nil {
+		return nil, fmt.Errorf("counting runs: %w", err)
+	}
+	counts := map[run.State]int64{run.Queued: 0, run.Starting: 0, run.Running: 0}
+	var state run.State
+	var n int64
+	_, err = pgx.ForEachRow(rows, []any{&state, &n}, func() error {
+		counts[state] = n
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("counting runs: %w", err)
+	}
+	return counts, nil
+}
