@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
@@ -49,32 +50,45 @@ func newBrowser(t *testing.T) *browser {
 	}
 	alloc, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), opts...)
 	ctx, closeTab := chromedp.NewContext(alloc)
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	b := &browser{t: t, ctx: ctx}
 	t.Cleanup(func() {
-		cancel()
 		closeTab()
 		stop()
 	})
-	b := &browser{t: t, ctx: ctx}
-	chromedp.ListenTarget(ctx, func(e any) {
-		switch e := e.(type) {
-		case *runtime.EventConsoleAPICalled:
-			b.hears("console", e.Args)
-		case *runtime.EventExceptionThrown:
-			b.hears("exception", e.ExceptionDetails)
-		case *cdplog.EventEntryAdded:
-			b.hears("log", e.Entry)
-		}
-	})
-	b.do(cdplog.Enable(), runtime.Enable(), accessibility.Enable(), chromedp.EmulateViewport(1100, 900))
+	if err := chromedp.Listen(ctx, b.hears); err != nil {
+		t.Fatal(err)
+	}
+	for _, on := range []cdp.Command[cdp.Empty, cdp.Empty]{cdplog.Enable, runtime.Enable, accessibility.Enable} {
+		call(b, on, cdp.Empty{})
+	}
+	b.do(chromedp.EmulateViewport(1100, 900))
 	return b
 }
 
-func (b *browser) hears(kind string, what any) {
-	data, err := json.Marshal(what)
+// call sends a command of the browser's protocol.
+func call[P, R any](b *browser, c cdp.Command[P, R], params P) R {
+	b.t.Helper()
+	result, err := chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) (R, error) { return cdp.Call(ctx, t, c, params) })
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return result
+}
+
+func (b *browser) hears(event any) {
+	switch e := event.(type) {
+	case *runtime.EventConsoleAPICalled, *runtime.EventExceptionThrown:
+	case *cdplog.EventEntryAdded:
+		if e.Entry.Level == cdplog.EntryLevelVerbose {
+			return // advice
+		}
+	default:
+		return
+	}
+	data, err := json.Marshal(event)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.said = append(b.said, fmt.Sprint(kind, ": ", string(data), err))
+	b.said = append(b.said, fmt.Sprintf("%T: %s %v", event, data, err))
 }
 
 // quiet wants that nothing was said in the console, CSP violations included.
@@ -88,22 +102,40 @@ func (b *browser) quiet() {
 	b.said = nil
 }
 
-func (b *browser) do(actions ...chromedp.Action) {
+// forget leaves out what was said about answers that are refusals.
+func (b *browser) forget(part string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.said = slices.DeleteFunc(b.said, func(s string) bool { return strings.Contains(s, part) })
+}
+
+func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	if err := chromedp.Run(b.ctx, actions...); err != nil {
+	if err := chromedp.Do(b.ctx, actions...); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-// is evaluates an expression, which must become true.
+func value[T any](b *browser, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return v
+}
+
+// is wants that an expression becomes true, on this page or the next.
 func (b *browser) is(expression string) {
 	b.t.Helper()
-	err := chromedp.Run(b.ctx, chromedp.Poll("!!("+expression+")", nil, chromedp.WithPollingTimeout(30*time.Second), chromedp.WithPollingInterval(50*time.Millisecond)))
-	if err != nil {
-		var text string
-		_ = chromedp.Run(b.ctx, chromedp.Evaluate("document.body.innerText.slice(0, 3000)", &text))
-		b.t.Fatalf("%s is not so (%v) in\n%s", expression, err, text)
+	var err error
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		var yes bool
+		if yes, err = chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+expression+")")); yes {
+			return
+		}
 	}
+	b.t.Fatalf("%s is not so (%v) in\n%s", expression, err, value[string](b, "document.body.innerText.slice(0, 3000)"))
 }
 
 // shot keeps a picture of the whole page for a person who wants to look at it.
@@ -113,8 +145,10 @@ func (b *browser) shot(name string) {
 	if dir == "" {
 		return
 	}
-	var png []byte
-	b.do(chromedp.FullScreenshot(&png, 100))
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		b.t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
 		b.t.Fatal(err)
 	}
@@ -125,15 +159,11 @@ func (b *browser) shot(name string) {
 func (b *browser) tree() []string {
 	b.t.Helper()
 	var lines []string
-	b.do(chromedp.ActionFunc(func(ctx context.Context) error {
-		nodes, err := accessibility.GetFullAXTree().Do(ctx)
-		for _, n := range nodes {
-			if !n.Ignored {
-				lines = append(lines, axText(n.Role)+" "+axText(n.Name))
-			}
+	for _, n := range call(b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes {
+		if !n.Ignored {
+			lines = append(lines, axText(n.Role)+" "+axText(n.Name))
 		}
-		return err
-	}))
+	}
 	return lines
 }
 
@@ -161,9 +191,16 @@ func (b *browser) inTree(want ...string) {
 // focused describes the element that has the focus.
 func (b *browser) focused() string {
 	b.t.Helper()
-	var s string
-	b.do(chromedp.Evaluate(`(e => e.tagName + " " + (e.id || e.textContent.trim()).slice(0, 60))(document.activeElement)`, &s))
-	return s
+	return value[string](b, `(e => e.tagName + " " + (e.id || e.textContent.trim()).slice(0, 60))(document.activeElement)`)
+}
+
+// fits wants that nothing is wider than the window.
+func (b *browser) fits() {
+	b.t.Helper()
+	wide := value[string](b, `[...document.body.querySelectorAll("*")].filter(e => e.getBoundingClientRect().right > innerWidth && !e.closest(".unseen, .skip, thead")).map(e => e.outerHTML.slice(0, 200)).join("\n")`)
+	if wide != "" {
+		b.t.Errorf("wider than the window: %s", wide)
+	}
 }
 
 // evil is what an agent, or who writes its prompt, might try.
@@ -190,14 +227,13 @@ func TestInABrowser(t *testing.T) {
 	b.do(chromedp.KeyEvent("art_wrong" + kb.Enter))
 	b.is(`document.querySelector("[role=alert]")`)
 	b.inTree("alert", "textbox API token")
-	b.mu.Lock() // a browser tells of each answer that is a refusal
-	b.said = slices.DeleteFunc(b.said, func(s string) bool { return strings.Contains(s, "422") })
-	b.mu.Unlock()
+	b.forget("status of 422")
 	b.do(chromedp.KeyEvent(s.token + kb.Enter))
 	b.is(`location.pathname.startsWith("/ui/runs/")`)
 	b.is(`document.cookie === ""`) // no script may read it
 
 	t.Run("list", func(t *testing.T) {
+		b.t = t
 		b.do(chromedp.Navigate(s.url + "/ui/runs"))
 		b.inTree("main", "heading Runs", "navigation Main", "search Filter", "combobox State", "table Runs, the newest first",
 			"columnheader Prompt", "rowheader Mend the failing test.", "link An older run", "button Sign out")
@@ -220,10 +256,11 @@ func TestInABrowser(t *testing.T) {
 	})
 
 	t.Run("live", func(t *testing.T) {
+		b.t, s.t = t, t
 		b.do(chromedp.Navigate(s.url + "/ui/runs/" + r.ID))
 		b.is(`document.getElementById("live").textContent === "This page follows the run."`)
 		b.inTree("main", "heading Run "+r.ID, "status", "region State", "heading Prompt", "heading What happened", "list", "heading Message")
-		b.do(chromedp.Evaluate(`document.querySelector("main").dataset.kept = "yes"`, nil))
+		value[string](b, `document.querySelector("main").dataset.kept = "yes"`)
 
 		s.say(a, run.MessageDelta, run.TextData{ItemID: "m1", Text: "Now I run "})
 		s.say(a, run.MessageDelta, run.TextData{ItemID: "m1", Text: "them." + evil})
@@ -246,7 +283,7 @@ func TestInABrowser(t *testing.T) {
 		s.say(a, run.Warning, run.TextData{Text: evil})
 		s.say(a, run.Error, run.ErrorData{Message: evil, Code: evil, WillRetry: true})
 		s.say(a, run.Approval, run.ApprovalData{Method: evil, Subject: evil, Decision: run.Decline})
-		if err := a.Keep(t.Context(), "diff.patch", "text/html"+evil, []byte(evil)); err != nil {
+		if err := a.Keep(t.Context(), "diff.patch", "text/html", []byte(evil)); err != nil {
 			t.Fatal(err)
 		}
 		b.is(`document.querySelectorAll(".item").length >= 11`)
@@ -260,12 +297,11 @@ func TestInABrowser(t *testing.T) {
 		b.inTree("heading Result", "heading Tokens", "heading All changes", "link diff.patch", "heading Command", "heading Files changed")
 
 		// What is seen now is what a page that is loaded anew shows.
-		var live, anew string
 		text := `[...document.querySelectorAll("#run > section, .item")].filter(e => !e.hidden).map(e => e.textContent.replace(/\s+/g, " ").trim()).join("\n")`
-		b.do(chromedp.Evaluate(text, &live), chromedp.Reload())
+		live := value[string](b, text)
+		b.do(chromedp.Reload())
 		b.is(`document.querySelector("#outcome .text")`)
-		b.do(chromedp.Evaluate(text, &anew))
-		if live != anew {
+		if anew := value[string](b, text); live != anew {
 			t.Errorf("live:\n%s\nanew:\n%s", live, anew)
 		}
 
@@ -274,13 +310,13 @@ func TestInABrowser(t *testing.T) {
 		b.is(`document.querySelectorAll("img, style, base, iframe, object, [onerror], a[href^=javascript]").length === 0 && document.scripts.length === 1`)
 		b.is(`!/[\u202a-\u202e\u2066-\u2069\u0000-\u0008\u000b-\u001f]/.test(document.documentElement.textContent)`)
 		b.shot("run-light")
-		b.do(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}))
+		call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
 		b.shot("run-dark")
 		b.do(chromedp.EmulateViewport(360, 740))
-		b.is(`document.documentElement.scrollWidth <= innerWidth`)
+		b.fits()
 		b.shot("run-narrow")
 		b.do(chromedp.Navigate(s.url + "/ui/runs"))
-		b.is(`document.documentElement.scrollWidth <= innerWidth`)
+		b.fits()
 		b.shot("list-narrow")
 		b.quiet()
 	})
