@@ -25,12 +25,13 @@ type profileFields struct {
 	MaxAttempts     int          `json:"maxAttempts" minimum:"1" maximum:"10"`
 }
 
-type nameParam struct {
+// NameParam names what the path is about.
+type NameParam struct {
 	Name string `path:"name"`
 }
 
 type profileInput struct {
-	nameParam
+	NameParam
 	Body profileFields
 }
 
@@ -61,7 +62,7 @@ func (s *Server) profileRoutes(api huma.API) {
 }
 
 type projectInput struct {
-	nameParam
+	NameParam
 	Body struct {
 		MaxRunning int `json:"maxRunning" minimum:"0" maximum:"100000" doc:"Runs that may be starting or running at once"`
 	}
@@ -70,7 +71,7 @@ type projectInput struct {
 func (s *Server) projectRoutes(api huma.API) {
 	register(s, api, s.needs(api, huma.Operation{
 		OperationID: "get-project", Method: http.MethodGet, Path: "/v1/projects/{name}", Tags: []string{"projects"}, Summary: "One project",
-	}, store.Admin), func(ctx context.Context, in *nameParam) (*body[store.Project], error) {
+	}, store.Admin), func(ctx context.Context, in *NameParam) (*body[store.Project], error) {
 		if !run.IsName(in.Name) {
 			return nil, store.ErrNotFound
 		}

@@ -22,7 +22,7 @@ type artifactList struct {
 }
 
 type artifactInput struct {
-	runInput
+	RunParams
 	Name    string `path:"name"`
 	Attempt int    `query:"attempt" minimum:"1" maximum:"100" doc:"The last one that has it when it is not given"`
 	IfNone  string `header:"If-None-Match" maxLength:"200"`
@@ -34,7 +34,7 @@ type stream struct{ Body func(huma.Context) }
 func (s *Server) artifactRoutes(api huma.API) {
 	register(s, api, s.needs(api, huma.Operation{
 		OperationID: "list-artifacts", Method: http.MethodGet, Path: "/v1/runs/{id}/artifacts", Tags: []string{"artifacts"}, Summary: "The files that a run left",
-	}, store.ReadRuns), func(ctx context.Context, in *runInput) (*body[artifactList], error) {
+	}, store.ReadRuns), func(ctx context.Context, in *RunParams) (*body[artifactList], error) {
 		project, err := projectOf(ctx, in.ProjectParam)
 		if err != nil {
 			return nil, err
@@ -95,20 +95,20 @@ func (s *Server) artifact(ctx context.Context, in *artifactInput) (*stream, erro
 	}}, nil
 }
 
-// upload is the body of a request that is read into exactly the memory it needs.
-type upload struct {
+// Upload is the body of a request that is read into exactly the memory it needs.
+type Upload struct {
 	ctx huma.Context
 }
 
 // Resolve keeps the request for read.
-func (u *upload) Resolve(ctx huma.Context) []error {
+func (u *Upload) Resolve(ctx huma.Context) []error {
 	u.ctx = ctx
 	return nil
 }
 
 // read gives the body, which must say its length, and a function that gives its
 // memory back.
-func (s *Server) read(ctx context.Context, u *upload) ([]byte, func(), error) {
+func (s *Server) read(ctx context.Context, u *Upload) ([]byte, func(), error) {
 	r, w := humago.Unwrap(u.ctx)
 	if r.ContentLength < 0 {
 		return nil, nil, refuse(http.StatusLengthRequired, "length_required", "an artifact's length must be said first")

@@ -15,7 +15,7 @@ import (
 )
 
 type eventsInput struct {
-	runInput
+	RunParams
 	After       int64  `query:"after" minimum:"0" doc:"The number of an event: those after it"`
 	Limit       int    `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"Not for streams"`
 	Accept      string `header:"Accept" doc:"text/event-stream for a live stream"`
@@ -29,7 +29,7 @@ type eventPage struct {
 }
 
 func (s *Server) eventRoutes(api huma.API) {
-	page := huma.SchemaFromType(api.OpenAPI().Components.Schemas, reflect.TypeFor[eventPage]())
+	page := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[eventPage](), true, "EventPage")
 	register(s, api, s.needs(api, huma.Operation{
 		OperationID: "get-events", Method: http.MethodGet, Path: "/v1/runs/{id}/events", Tags: []string{"events"},
 		Summary: "The events of a run, by page or live",

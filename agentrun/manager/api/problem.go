@@ -19,7 +19,7 @@ type Problem struct {
 	Code      string       `json:"code" doc:"A word for programs, such as run_not_ended"`
 	Detail    string       `json:"detail" doc:"What is wrong, for people"`
 	Errors    []FieldError `json:"errors,omitempty" doc:"What is wrong with each field"`
-	NextEvent int64        `json:"nextEvent,omitempty" doc:"With event_gap: the number to begin with"`
+	NextEvent int64        `json:"nextEvent,omitzero" doc:"With event_gap: the number to begin with"`
 }
 
 // FieldError is what is wrong with one field of a request.

@@ -17,7 +17,7 @@ type reportInput struct{ Body run.Report }
 type endingInput struct{ Body run.Ending }
 
 type uploadInput struct {
-	upload
+	Upload
 	Name string `path:"name"`
 	Type string `header:"Content-Type" maxLength:"128"`
 }
@@ -109,7 +109,7 @@ func (s *Server) putArtifact(ctx context.Context, in *uploadInput) (*body[run.Ar
 	} else if in.Type != "" {
 		return nil, invalid("header.Content-Type", "is not a media type")
 	}
-	content, release, err := s.read(ctx, &in.upload)
+	content, release, err := s.read(ctx, &in.Upload)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,7 @@ type runOutput struct {
 type listInput struct {
 	ProjectParam
 	State   string   `query:"state" enum:"queued,starting,running,succeeded,failed,cancelled,timed_out"`
-	Label   []string `query:"label,explode" maxItems:"16" doc:"name=value; all of them must be there"`
+	Label   []string `query:"label,explode" nullable:"false" maxItems:"16" doc:"name=value; all of them must be there"`
 	Profile string   `query:"profile"`
 	Limit   int      `query:"limit" minimum:"1" maximum:"200" default:"50"`
 	Cursor  string   `query:"cursor" maxLength:"100" doc:"next of the page before"`
@@ -60,13 +60,14 @@ type runList struct {
 	Next string    `json:"next,omitempty" doc:"The cursor of the next page; none when this is the last"`
 }
 
-type runInput struct {
+// RunParams name a run. The library reads embedded parameters of exported types alone.
+type RunParams struct {
 	ProjectParam
 	IDParam
 }
 
 type retryInput struct {
-	runInput
+	RunParams
 	KeyHeader
 }
 
@@ -182,7 +183,7 @@ func parseCursor(s string) (id string, err error) {
 	return uuid.UUID(slices.Clone(data[1:])).String(), nil
 }
 
-func (s *Server) get(ctx context.Context, in *runInput) (*body[run.Run], error) {
+func (s *Server) get(ctx context.Context, in *RunParams) (*body[run.Run], error) {
 	project, err := projectOf(ctx, in.ProjectParam)
 	if err != nil {
 		return nil, err
@@ -191,7 +192,7 @@ func (s *Server) get(ctx context.Context, in *runInput) (*body[run.Run], error) 
 	return &body[run.Run]{r}, err
 }
 
-func (s *Server) cancel(ctx context.Context, in *runInput) (*runOutput, error) {
+func (s *Server) cancel(ctx context.Context, in *RunParams) (*runOutput, error) {
 	project, err := projectOf(ctx, in.ProjectParam)
 	if err != nil {
 		return nil, err
@@ -213,7 +214,7 @@ func (s *Server) retry(ctx context.Context, in *retryInput) (*runOutput, error) 
 	return madeRun(made, created, err)
 }
 
-func (s *Server) result(ctx context.Context, in *runInput) (*body[run.Result], error) {
+func (s *Server) result(ctx context.Context, in *RunParams) (*body[run.Result], error) {
 	project, err := projectOf(ctx, in.ProjectParam)
 	if err != nil {
 		return nil, err

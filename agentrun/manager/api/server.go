@@ -136,7 +136,7 @@ func register[I, O any](s *Server, api huma.API, op huma.Operation, handler func
 	op.Responses["default"] = &huma.Response{
 		Description: "A problem",
 		Content: map[string]*huma.MediaType{"application/problem+json": {
-			Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas, problemType),
+			Schema: api.OpenAPI().Components.Schemas.Schema(problemType, true, "Problem"),
 		}},
 	}
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
