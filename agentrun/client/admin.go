@@ -31,7 +31,6 @@ type Token struct {
 	CreatedAt time.Time  `json:"createdAt"`
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 	RevokedAt *time.Time `json:"revokedAt,omitempty"`
-	Token     string     `json:"token,omitempty"` // the value, in the answer to CreateToken alone
 }
 
 // TokenRequest is what a new token shall be.
@@ -50,9 +49,15 @@ func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
 	return out.Tokens, c.call(ctx, request{method: http.MethodGet, path: []string{"v1", "tokens"}}, &out)
 }
 
+// NewToken is a token that was just made, with its value, which is shown this once.
+type NewToken struct {
+	Token Token  `json:"token"`
+	Value string `json:"value"`
+}
+
 // CreateToken makes a token. It is not asked for twice: the second would be another.
-func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (Token, error) {
-	var out Token
+func (c *Client) CreateToken(ctx context.Context, r TokenRequest) (NewToken, error) {
+	var out NewToken
 	return out, c.call(ctx, request{method: http.MethodPost, path: []string{"v1", "tokens"}, body: r, again: unreached}, &out)
 }
 

@@ -112,8 +112,8 @@ func TestWhatIsNotRepeated(t *testing.T) {
 		t.Error("no error")
 	}
 	// It cannot have heard of this one.
-	c, s := through(t, broken(&net.OpError{Op: "dial", Err: errors.New("refused")}), answer(201, `{"id":"t1","token":"x"}`))
-	if got, err := c.CreateToken(t.Context(), client.TokenRequest{Name: "ci", Scopes: []string{"runs:read"}}); err != nil || got.Token != "x" {
+	c, s := through(t, broken(&net.OpError{Op: "dial", Err: errors.New("refused")}), answer(201, `{"token":{"id":"t1"},"value":"x"}`))
+	if got, err := c.CreateToken(t.Context(), client.TokenRequest{Name: "ci", Scopes: []string{"runs:read"}}); err != nil || got.Token.ID != "t1" || got.Value != "x" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if want := `{"name":"ci","scopes":["runs:read"]}`; s.sent[1] != want {

@@ -44,13 +44,16 @@ make another.`,
 				return usageError("--name is missing: say what the token is for")
 			case admin && (req.Project != "" || len(req.Scopes) > 0):
 				return usageError("--admin has every project and scope: leave out --for and --scope")
-			case !admin && (req.Project == "" || len(req.Scopes) == 0):
-				return usageError("--for and --scope are needed, or --admin")
+			case !admin && req.Project == "":
+				return usageError("--for or --admin is needed")
 			case expires < 0:
 				return usageError("--expires %v is in the past", expires)
 			}
-			if admin {
+			switch {
+			case admin:
 				req.Scopes = []string{"admin"}
+			case len(req.Scopes) == 0:
+				req.Scopes = []string{"runs:read", "runs:write"}
 			}
 			if expires > 0 {
 				at := time.Now().Add(expires).UTC().Truncate(time.Second)
@@ -64,17 +67,17 @@ make another.`,
 			if err != nil {
 				return err
 			}
-			if err := a.emit(t, func(w io.Writer) { fmt.Fprintln(w, plain.Line(t.Token, 200)) }); err != nil {
+			if err := a.emit(t, func(w io.Writer) { fmt.Fprintln(w, plain.Line(t.Value, 200)) }); err != nil {
 				return err
 			}
-			a.note("token %s; it is not shown again", t.ID)
+			a.note("token %s; its value is not shown again", t.Token.ID)
 			return nil
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&req.Name, "name", "", "what the token is for")
 	flags.StringVar(&req.Project, "for", "", "the `project` that it opens")
-	flags.StringArrayVar(&req.Scopes, "scope", nil, "runs:read or runs:write; may be repeated")
+	flags.StringArrayVar(&req.Scopes, "scope", nil, "runs:read or runs:write; may be repeated (default: both)")
 	flags.BoolVar(&admin, "admin", false, "a token for administration")
 	flags.DurationVar(&expires, "expires", 0, "how long it is good, such as 720h; 0 is for ever")
 	completeWords(cmd, "scope", "runs:read", "runs:write")
