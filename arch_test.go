@@ -30,6 +30,7 @@ var allowed = []rule{
 	{"internal/registry", "the only place that talks to a registry", []string{"internal/fail", "internal/canon"}},
 	{"internal/kube", "the only place that talks to a cluster", []string{"internal/fail"}},
 	{"internal/fields", "pairs in a text of any notation", nil},
+	{"internal/plain", "text from outside, for people; imports nothing", nil},
 	{"internal/secretscan", "the only place that knows what a secret looks like", []string{"internal/canon", "internal/fields"}},
 	{"internal/kube/kubetest", "an API server's bad days, for tests", nil},
 	{"internal/canon/schematest", "holds a schema against its type, in tests", nil},
@@ -64,9 +65,13 @@ var allowed = []rule{
 
 	{"agentrun/run", "what a run is; pure", nil},
 	{"agentrun/manager/store", "the only place that talks to Postgres", []string{"agentrun/run", "internal/fail", "internal/canon"}},
+	{"agentrun/manager/storetest", "a store in a real Postgres, and an agent that a test plays", []string{"agentrun/run", "agentrun/manager/store"}},
+	{"agentrun/manager/page", "runs for people, read from the store; changes nothing", []string{"agentrun/run", "agentrun/manager/store", "internal/plain"}},
+	{"agentrun/client", "the public API from outside: knows nothing of the manager's inside", []string{"agentrun/run", "internal/fail"}},
+	{"cmd/agentrun", "flags, environment and text for the client", []string{"agentrun/client", "agentrun/run", "internal/canon", "internal/fail", "internal/plain"}},
 	{"agentrun/manager", "the service: knows nothing of how it is released", []string{"internal/fail", "internal/canon"}},
 	{"agentrun/runner", "one attempt: knows nothing of how it is released", []string{"internal/fail", "internal/canon"}},
-	{"cmd/agentrun-mgr", "flags and environment for the manager", []string{"agentrun/manager", "internal/fail"}},
+	{"cmd/agentrun-mgr", "flags and environment for the manager", []string{"agentrun/manager", "agentrun/manager/api", "agentrun/manager/page", "agentrun/manager/store", "agentrun/run", "internal/fail"}},
 	{"cmd/agentrun-runner", "flags and environment for the runner", []string{"agentrun/runner", "internal/fail"}},
 
 	{"examples", "a second project, as files", nil},

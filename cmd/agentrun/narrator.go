@@ -137,16 +137,15 @@ func (n *narrator) whole(item, text string, cut bool) string {
 		delete(n.at, item)
 	}
 	s := ""
-	if rest, ok := strings.CutPrefix(text, said); ok {
-		if said == "" || n.open != item {
-			s = n.close()
-		}
-		s += plain.Text(rest)
-		text = rest
-	} else {
-		s = n.close() + plain.Text(text)
+	rest, ok := strings.CutPrefix(text, said)
+	if !ok {
+		rest = text
 	}
-	if text != "" && !strings.HasSuffix(text, "\n") || n.open != "" {
+	if !ok || said == "" || n.open != item {
+		s = n.close()
+	}
+	s += plain.Text(rest)
+	if rest != "" && !strings.HasSuffix(rest, "\n") || rest == "" && n.open != "" {
 		s += "\n"
 	}
 	n.open = ""

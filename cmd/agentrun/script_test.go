@@ -232,4 +232,3 @@ func cmdInterrupt(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(cmd.Process.Signal(syscall.SIGINT))
 	}
 }
-

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
@@ -13,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/pikasTech/agentrun/agentrun/manager/api"
 	"github.com/pikasTech/agentrun/agentrun/manager/page"
 	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/agentrun/manager/storetest"
@@ -47,9 +47,7 @@ type stage struct {
 	site  *httptest.Server
 	url   string
 	token string // of the project shop
-
-	mu      sync.Mutex
-	changed chan struct{}
+	hub   *api.Hub
 }
 
 func newStage(t *testing.T) *stage {
@@ -68,20 +66,21 @@ func newStage(t *testing.T) *stage {
 	if server.err != nil {
 		t.Fatal(server.err)
 	}
-	s := &stage{t: t, changed: make(chan struct{})}
+	s := &stage{t: t}
 	var err error
 	if s.store, _, err = storetest.Open(t.Context(), server.DSN); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.store.Pool.Close)
-	s.store.Changed = func(string) { s.wake() }
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	s.hub = api.NewHub(s.store, log)
 	for _, name := range []string{"shop", "other"} {
 		if err := s.store.EnsureProject(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s.token = s.newToken("shop", store.ReadRuns)
-	p := &page.Page{Store: s.store, Follow: s.follow, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	p := &page.Page{Store: s.store, Follow: s.hub.Follow, Log: log}
 	s.site = httptest.NewServer(p.Handler())
 	t.Cleanup(s.site.Close)
 	t.Cleanup(s.site.CloseClientConnections) // a browser keeps its streams
@@ -98,46 +97,6 @@ func (s *stage) newToken(project string, scopes ...string) string {
 	return value
 }
 
-func (s *stage) wake() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
-
-// follow reads what the store has whenever something was stored.
-func (s *stage) follow(ctx context.Context, project, id string, after int64) iter.Seq2[run.Event, error] {
-	return func(yield func(run.Event, error) bool) {
-		for {
-			s.mu.Lock()
-			changed := s.changed
-			s.mu.Unlock()
-			events, err := s.store.Events(ctx, project, id, after, 100)
-			if err != nil {
-				yield(run.Event{}, err)
-				return
-			}
-			for _, e := range events.Events {
-				if !yield(e, nil) {
-					return
-				}
-			}
-			after = events.Last
-			if events.Ended {
-				return
-			}
-			if len(events.Events) > 0 {
-				continue
-			}
-			select {
-			case <-changed:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}
-}
-
 func (s *stage) submit(project string, r run.Request) run.Run {
 	s.t.Helper()
 	made, _, err := s.store.Submit(s.t.Context(), project, r, "", "")
@@ -150,7 +109,7 @@ func (s *stage) submit(project string, r run.Request) run.Run {
 // begin plays the agent of a run.
 func (s *stage) begin(id string) *storetest.Agent {
 	s.t.Helper()
-	a := &storetest.Agent{Store: s.store, RunID: id, Stored: func([]run.Event) { s.wake() }}
+	a := &storetest.Agent{Store: s.store, RunID: id, Stored: func(events []run.Event) { s.hub.Stored(id, events) }}
 	if err := a.Begin(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
@@ -180,4 +139,3 @@ func (s *stage) person() *http.Client {
 	}
 	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
-
