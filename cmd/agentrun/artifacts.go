@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -118,5 +117,3 @@ func (a *app) pipe(ctx context.Context, c *client.Client, id string, chosen []ru
 	}
 	return a.print(b.Bytes())
 }
-
-func trimmed(s string) string { return strings.TrimRight(plain.Text(s), "\n") }
