@@ -299,6 +299,7 @@ func TestInABrowser(t *testing.T) {
 		// What is seen now is what a page that is loaded anew shows.
 		text := `[...document.querySelectorAll("#run > section, .item")].filter(e => !e.hidden).map(e => e.textContent.replace(/\s+/g, " ").trim()).join("\n")`
 		live := value[string](b, text)
+		b.is(`document.title.endsWith(" · succeeded · AgentRun")`)
 		b.do(chromedp.Reload())
 		b.is(`document.querySelector("#outcome .text")`)
 		if anew := value[string](b, text); live != anew {
@@ -306,7 +307,7 @@ func TestInABrowser(t *testing.T) {
 		}
 
 		// Nothing of the agent's was anything but text.
-		b.is(`window.hacked === undefined && document.title.startsWith("Mend the failing test.")`)
+		b.is(`window.hacked === undefined && document.title.startsWith("Mend the failing test.") && document.title.endsWith(" · succeeded · AgentRun")`)
 		b.is(`document.querySelectorAll("img, style, base, iframe, object, [onerror], a[href^=javascript]").length === 0 && document.scripts.length === 1`)
 		b.is(`!/[\u202a-\u202e\u2066-\u2069\u0000-\u0008\u000b-\u001f]/.test(document.documentElement.textContent)`)
 		b.shot("run-light")
@@ -320,6 +321,41 @@ func TestInABrowser(t *testing.T) {
 		b.shot("list-narrow")
 		b.quiet()
 	})
+}
+
+// TestPolicyHolds: a script that got into a page would not run, and the browser would
+// say so, which is what the other tests listen for.
+func TestPolicyHolds(t *testing.T) {
+	s := newStage(t)
+	b := newBrowser(t)
+	b.do(chromedp.Navigate(s.url + "/ui/signin"))
+	b.quiet()
+	for _, attack := range []string{
+		`Object.assign(document.createElement("script"), {textContent: "window.hacked = 1"})`,
+		`Object.assign(document.createElement("script"), {src: "data:text/javascript,window.hacked=1"})`,
+		`Object.assign(document.createElement("img"), {src: "https://evil.example/x.png"})`,
+		`Object.assign(document.createElement("style"), {textContent: "*{display:none}"})`,
+		`Object.assign(document.createElement("iframe"), {src: "data:text/html,x"})`,
+	} {
+		value[string](b, `(e => { document.body.append(e); return "done" })(`+attack+`)`)
+		b.complains("Content Security Policy")
+		b.is(`window.hacked === undefined && getComputedStyle(document.body).display === "block"`)
+	}
+}
+
+// complains waits until the browser says such a thing, and forgets it.
+func (b *browser) complains(part string) {
+	b.t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		b.mu.Lock()
+		said := slices.ContainsFunc(b.said, func(s string) bool { return strings.Contains(s, part) })
+		b.said = nil
+		b.mu.Unlock()
+		if said {
+			return
+		}
+	}
+	b.t.Errorf("the browser does not speak of %q", part)
 }
 
 // TestLiveComesBack: a page whose stream breaks goes on where it was.

@@ -74,7 +74,7 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who reader) {
 		h.fail(w, r, err)
 		return
 	}
-	title := plain.Line(one.Prompt, 60) + " · " + string(one.State)
+	title := plain.Line(one.Prompt, 60) + " · " + content.State.Text
 	h.show(w, http.StatusOK, "run", frame{Title: title, SignedIn: true, Project: who.project, Content: content})
 }
 

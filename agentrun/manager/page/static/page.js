@@ -38,7 +38,10 @@
     const body = new DOMParser().parseFromString(e.data, 'text/html').body;
     for (const element of [...body.children]) {
       place(element);
-      if (element.dataset.say) say(element.dataset.say);
+      if (element.dataset.say) {
+        say(element.dataset.say);
+        document.title = document.title.replace(/ · [^·]* · AgentRun$/, () => element.dataset.say.replace(/^State: /, ' · ') + ' · AgentRun');
+      }
     }
     if (atEnd) scrollTo({top: document.documentElement.scrollHeight, behavior: 'instant'});
   };
