@@ -53,7 +53,7 @@ func (r *replica) stream(id string, after int64) *sseStream {
 	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" {
 		r.t.Fatalf("%d %v", resp.StatusCode, resp.Header)
 	}
-	return &sseStream{r.t, resp, bufio.NewReaderSize(resp.Body, 1<<20)}
+	return &sseStream{r.t, resp, bufio.NewReader(resp.Body)}
 }
 
 func (s *sseStream) Close() { s.resp.Body.Close() }
@@ -392,9 +392,15 @@ func TestWhilePostgresIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range [][3]string{
-		{"POST", "/v1/runs", r.user}, {"GET", "/v1/runs", r.user}, {"GET", "/v1/runs/" + id, r.user}, {"GET", "/v1/runs/" + id + "/events", r.user},
-		{"POST", "/v1/runs/" + id + "/cancel", r.user}, {"GET", "/v1/profiles", r.user}, {"GET", "/v1/tokens", r.admin},
-		{"POST", "/runner/v1/claim", pod}, {"POST", "/runner/v1/heartbeat", pod},
+		{"POST", "/v1/runs", r.user},
+		{"GET", "/v1/runs", r.user},
+		{"GET", "/v1/runs/" + id, r.user},
+		{"GET", "/v1/runs/" + id + "/events", r.user},
+		{"POST", "/v1/runs/" + id + "/cancel", r.user},
+		{"GET", "/v1/profiles", r.user},
+		{"GET", "/v1/tokens", r.admin},
+		{"POST", "/runner/v1/claim", pod},
+		{"POST", "/runner/v1/heartbeat", pod},
 	} {
 		a := r.do(tt[0], tt[1], tt[2], nil)
 		refused(t, a, 503, "unavailable")
