@@ -39,7 +39,7 @@ type Config struct {
 	// before, the manager ends.
 	Dispatch func(ctx context.Context, s *store.Store) error
 	// Page makes what is served to people at "/"; nil serves nothing there.
-	Page func(s *store.Store) http.Handler
+	Page func(s *store.Store, hub *api.Hub) http.Handler
 
 	Log *slog.Logger
 }

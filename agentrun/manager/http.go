@@ -25,7 +25,7 @@ func (m *Manager) handler(db *store.Store, hub *api.Hub, ready *readiness) http.
 		Store: db, Hub: hub, Metrics: metrics, Log: m.cfg.Log, Attempt: m.cfg.Attempt, CheckPod: m.cfg.CheckPod,
 	}).Register(mux)
 	if m.cfg.Page != nil {
-		mux.Handle("/", m.cfg.Page(db))
+		mux.Handle("/", m.cfg.Page(db, hub))
 	}
 	return mux
 }

@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pikasTech/agentrun/agentrun/manager"
+	"github.com/pikasTech/agentrun/agentrun/manager/api"
+	"github.com/pikasTech/agentrun/agentrun/manager/page"
+	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/internal/fail"
 )
 
@@ -75,6 +79,9 @@ Exit codes: 0 ok, 1 failed, 2 usage.`,
 				Digest: os.Getenv("AGENTRUN_IMAGE_DIGEST"),
 			}
 			cfg.Log = slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil))
+			cfg.Page = func(s *store.Store, hub *api.Hub) http.Handler {
+				return (&page.Page{Store: s, Follow: hub.Follow, Log: cfg.Log}).Handler()
+			}
 			m, err := manager.New(cfg)
 			if err != nil {
 				return err

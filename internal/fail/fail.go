@@ -22,7 +22,7 @@ const (
 	OK          Code = 0
 	Failed      Code = 1   // something did not work: network, disk, a build
 	Usage       Code = 2   // the command line is wrong
-	Differs     Code = 3   // differences were found, or the release is not accepted
+	Differs     Code = 3   // differences were found, the release is not accepted, or the run did not succeed
 	Refused     Code = 4   // a rule refuses it; the same call is refused again
 	Stale       Code = 5   // somebody else moved on: a newer commit is already there
 	Interrupted Code = 130 // the caller stopped it

@@ -1,0 +1,171 @@
+package page
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/pikasTech/agentrun/agentrun/manager/store"
+	"github.com/pikasTech/agentrun/agentrun/run"
+	"github.com/pikasTech/agentrun/internal/plain"
+)
+
+// pageEvents is how many events a page of a run is made from; storeEvents how many
+// are read at a time.
+const (
+	pageEvents  = 2000
+	storeEvents = 500
+)
+
+// runPage is the content of a run's page.
+type runPage struct {
+	State    statePanel
+	Usage    *run.UsageData
+	Changes  *diff
+	Outcome  *outcome // nil before the end
+	Timeline timeline
+
+	ID, Prompt, Profile, RetryOf string
+	PromptCut                    bool
+	Labels                       []string
+	Priority                     int
+	Created                      time.Time
+
+	After, Last    int64 // the events that are shown are those between
+	Earlier, Later string
+	Events         string // where to go on live, "" when nothing can follow
+}
+
+// statePanel is where a run is.
+type statePanel struct {
+	State                run.State
+	Text                 string
+	Message              string
+	Attempt, MaxAttempts int
+	Started, Finished    *time.Time
+	Took                 string
+}
+
+// outcome is what came of a run.
+type outcome struct {
+	RunID string
+	Final string
+	Cut   bool
+	Files []run.Artifact
+}
+
+func (h *handler) run(w http.ResponseWriter, r *http.Request, who reader) {
+	one, err := h.Store.Get(r.Context(), who.project, r.PathValue("id"))
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	after := max(0, one.LastSeq-pageEvents)
+	if s := r.URL.Query().Get("after"); s != "" {
+		if after, err = strconv.ParseInt(s, 10, 64); err != nil || after < 0 {
+			h.fail(w, r, store.ErrNotFound)
+			return
+		}
+	}
+	content, err := h.runPage(r.Context(), one, after)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	title := plain.Line(one.Prompt, 60) + " · " + content.State.Text
+	h.show(w, http.StatusOK, "run", frame{Title: title, SignedIn: true, Project: who.project, Content: content})
+}
+
+func (h *handler) runPage(ctx context.Context, one run.Run, after int64) (runPage, error) {
+	about := rowOf(one, h.Store.Now())
+	prompt, cut := shorten(one.Prompt, itemBytes)
+	p := runPage{
+		ID: one.ID, Prompt: plain.Text(prompt), PromptCut: cut, Profile: one.Profile, RetryOf: one.RetryOf, Labels: about.Labels,
+		Priority: one.Priority, Created: one.CreatedAt, After: after, Last: after, State: h.statePanel(one),
+	}
+	ended := false
+	for p.Last < after+pageEvents && !ended {
+		events, err := h.Store.Events(ctx, one.Project, one.ID, p.Last, storeEvents)
+		if err != nil {
+			return p, err
+		}
+		for _, e := range events.Events {
+			if err := p.Timeline.add(e); err != nil {
+				return p, err
+			}
+		}
+		ended = events.Ended
+		if len(events.Events) == 0 {
+			break
+		}
+		p.Last = events.Last
+	}
+	p.Usage, p.Changes = p.Timeline.Usage, p.Timeline.Diff
+	link := "/ui/runs/" + one.ID
+	if after > 0 {
+		p.Earlier = link + "?after=" + strconv.FormatInt(max(0, after-pageEvents), 10)
+	}
+	switch {
+	case !ended && p.Last >= after+pageEvents:
+		p.Later = link + "?after=" + strconv.FormatInt(p.Last, 10)
+	case !ended:
+		p.Events = link + "/events"
+	}
+	var err error
+	p.Outcome, err = h.outcome(ctx, one.Project, one.ID)
+	return p, err
+}
+
+func (h *handler) statePanel(one run.Run) statePanel {
+	p := statePanel{
+		State: one.State, Text: words(string(one.State)), Attempt: one.Attempt, MaxAttempts: one.MaxAttempts,
+		Started: one.StartedAt, Finished: one.FinishedAt, Took: took(one, h.Store.Now()),
+	}
+	if one.Cancelling {
+		p.Text += ", being cancelled"
+	}
+	if one.Reason != "" {
+		p.Text += " (" + words(string(one.Reason)) + ")"
+	}
+	message, _ := shorten(one.Message, itemBytes)
+	p.Message = plain.Text(message)
+	return p
+}
+
+// outcome is nil while the run has not ended.
+func (h *handler) outcome(ctx context.Context, project, id string) (*outcome, error) {
+	result, err := h.Store.Result(ctx, project, id)
+	if errors.Is(err, store.ErrNotEnded) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	final, cut := shorten(result.FinalMessage, itemBytes)
+	return &outcome{RunID: id, Final: plain.Text(final), Cut: cut, Files: result.Artifacts}, nil
+}
+
+// artifact sends a file, which a browser keeps and never shows: an agent wrote it.
+func (h *handler) artifact(w http.ResponseWriter, r *http.Request, who reader) {
+	attempt, err := strconv.Atoi(r.URL.Query().Get("attempt"))
+	if name := r.PathValue("name"); err != nil || !run.IsArtifactName(name) {
+		h.fail(w, r, store.ErrNotFound)
+		return
+	}
+	about, err := h.Store.Artifact(r.Context(), who.project, r.PathValue("id"), r.PathValue("name"), attempt)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	content, err := h.Store.Content(r.Context(), r.PathValue("id"), about)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+about.Name+`"`)
+	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+	_, _ = w.Write(content)
+}
