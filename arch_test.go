@@ -65,7 +65,11 @@ var allowed = []rule{
 	{"agentrun/run", "what a run is; pure", nil},
 	{"agentrun/manager/store", "the only place that talks to Postgres", []string{"agentrun/run", "internal/fail", "internal/canon"}},
 	{"agentrun/manager", "the service: knows nothing of how it is released", []string{"internal/fail", "internal/canon"}},
-	{"agentrun/runner", "one attempt: knows nothing of how it is released", []string{"internal/fail", "internal/canon"}},
+	{"agentrun/codex", "the only place that speaks to Codex", []string{"internal/child"}},
+	{"agentrun/codex/provider", "a model that does what it is told, for tests and the demo", nil},
+	{"agentrun/codex/fakecodex", "Codex's bad days, for tests", nil},
+	{"agentrun/codex/codextest", "the real Codex, for tests", nil},
+	{"agentrun/runner", "one attempt: knows nothing of how it is released", []string{"agentrun/run", "agentrun/codex", "internal/child", "internal/fail"}},
 	{"cmd/agentrun-mgr", "flags and environment for the manager", []string{"agentrun/manager", "internal/fail"}},
 	{"cmd/agentrun-runner", "flags and environment for the runner", []string{"agentrun/runner", "internal/fail"}},
 

@@ -25,7 +25,10 @@ func (a *attempt) answer(m *codex.Message) (fails bool, err error) {
 		return a.profile.Approvals == run.Fail, a.session.Refuse(m, codex.MethodNotFound, "nobody is there to answer")
 	case codex.AskElicitation:
 		a.asked(m, run.Decline)
-		return a.profile.Approvals == run.Fail, a.session.Answer(m, map[string]any{"action": "decline", "content": nil})
+		return a.profile.Approvals == run.Fail, a.session.Answer(m, struct {
+			Action  string `json:"action"`
+			Content any    `json:"content"`
+		}{"decline", nil})
 	default:
 		return false, a.session.Refuse(m, codex.MethodNotFound, fmt.Sprintf("%s is not known here", m.Method))
 	}

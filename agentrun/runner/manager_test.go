@@ -146,6 +146,7 @@ func summary(t *testing.T, e run.RunnerEvent) string {
 		Output   string           `json:"output"`
 		Message  string           `json:"message"`
 		Code     string           `json:"code"`
+		Subject  string           `json:"subject"`
 		Decision string           `json:"decision"`
 		Changes  []run.PathChange `json:"changes"`
 	}
@@ -153,7 +154,7 @@ func summary(t *testing.T, e run.RunnerEvent) string {
 		t.Fatalf("%s: %v", e.Data, err)
 	}
 	words := []string{string(e.Type)}
-	for _, word := range []string{data.Command, data.Status, data.Output, data.Text, data.Message, data.Code, data.Decision} {
+	for _, word := range []string{data.Command, data.Status, data.Output, data.Text, data.Message, data.Code, data.Subject, data.Decision} {
 		if word != "" {
 			words = append(words, strings.TrimSpace(word))
 		}
