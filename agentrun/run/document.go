@@ -14,12 +14,12 @@ const (
 
 // Request is what a user submits.
 type Request struct {
-	Prompt      string            `json:"prompt"`                    // any UTF-8 that is not blank, up to MaxPromptBytes
-	Profile     string            `json:"profile,omitempty"`         // "" is default
-	Labels      map[string]string `json:"labels,omitempty"`          // up to MaxLabels; keys and values as Kubernetes has them
-	Priority    int               `json:"priority,omitempty"`        // -100 to 100; the higher goes first
-	MaxAttempts int               `json:"maxAttempts,omitempty"`     // 0 is the profile's
-	Deadline    int               `json:"deadlineSeconds,omitempty"` // of each attempt; 0 is the profile's
+	Prompt      string            `json:"prompt"`                   // any UTF-8 that is not blank, up to MaxPromptBytes
+	Profile     string            `json:"profile,omitempty"`        // "" is default
+	Labels      map[string]string `json:"labels,omitempty"`         // up to MaxLabels; keys and values as Kubernetes has them
+	Priority    int               `json:"priority,omitzero"`        // -100 to 100; the higher goes first
+	MaxAttempts int               `json:"maxAttempts,omitzero"`     // 0 is the profile's
+	Deadline    int               `json:"deadlineSeconds,omitzero"` // of each attempt; 0 is the profile's
 }
 
 // Run is a run as a user sees it.

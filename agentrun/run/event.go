@@ -53,7 +53,7 @@ type Event struct {
 // StateData is the data of StateChanged.
 type StateData struct {
 	State      State  `json:"state"`
-	Cancelling bool   `json:"cancelling,omitempty"`
+	Cancelling bool   `json:"cancelling,omitzero"`
 	Reason     Reason `json:"reason,omitempty"`
 	Message    string `json:"message,omitempty"`
 }
@@ -77,7 +77,7 @@ type TurnData struct {
 type TextData struct {
 	ItemID    string `json:"itemId,omitempty"`
 	Text      string `json:"text"`
-	Truncated bool   `json:"truncated,omitempty"`
+	Truncated bool   `json:"truncated,omitzero"`
 }
 
 // CommandData is a command that the agent runs.
@@ -88,7 +88,7 @@ type CommandData struct {
 	Status    string `json:"status"` // inProgress, completed, failed, declined or interrupted
 	ExitCode  *int   `json:"exitCode,omitempty"`
 	Output    string `json:"output,omitempty"` // stdout and stderr together
-	Truncated bool   `json:"truncated,omitempty"`
+	Truncated bool   `json:"truncated,omitzero"`
 }
 
 // FileData is files that the agent changed.

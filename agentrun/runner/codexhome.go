@@ -20,8 +20,11 @@ type homeFile struct {
 	check func(data []byte) string
 }
 
+// authFile holds the credential.
+const authFile = "auth.json"
+
 var homeFiles = [...]homeFile{
-	{"auth.json", checkAuth},
+	{authFile, checkAuth},
 	{"config.toml", checkConfig},
 }
 

@@ -9,12 +9,9 @@ import (
 	"syscall"
 )
 
-func main() { os.Exit(run()) }
-
-func run() int {
+func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	// After the first signal the default comes back: a second one ends at once.
 	context.AfterFunc(ctx, stop)
-	return execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

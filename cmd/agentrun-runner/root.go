@@ -34,22 +34,19 @@ func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "agentrun-runner",
 		Short: "Run one attempt inside a Job",
-		Long: `agentrun-runner runs one attempt at one run, inside a Job.
+		Long: `agentrun-runner runs one attempt at one run, inside a Job that the manager made.
 
-The job description is a JSON file that the manager writes:
+It asks the manager what to do, drives "codex app-server" through one turn, reports
+what happens as it happens, and says how it ended. Where the manager is and who the
+attempt is stand in the environment:
 
-  {
-    "apiVersion": "agentrun.dev/v1", "kind": "Job",
-    "runId": "0192f0c4-7a1e-7cc3-9d5e-0a1b2c3d4e5f", "attempt": 1,
-    "prompt": "mend the failing test",
-    "workspace": "/workspace", "codexHome": "/codex-home",
-    "deadlineSeconds": 3600
-  }
+  AGENTRUN_MANAGER_URL   the manager's address, such as http://agentrun-mgr:8080
+  AGENTRUN_TOKEN_FILE    file with the pod's projected ServiceAccount token
+  CODEX_HOME             the folder that codex-home has filled
 
-This build looks whether an attempt could begin; it drives no agent yet.
-
-Exit codes: 0 ok, 1 failed, 2 usage, 4 refused, 64 a job description, folder or
-credential that cannot work.`,
+Exit codes: 0 succeeded, 1 failed, 2 usage, 64 a folder, credential or configuration
+that cannot work, 70 AgentRun is at fault, 75 the same may work later, 124 the
+deadline came first, 130 cancelled. What counts is what the manager was told.`,
 		Args:              usage(cobra.NoArgs),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -65,39 +62,40 @@ credential that cannot work.`,
 }
 
 func checkCommand() *cobra.Command {
-	var job string
+	var workspace string
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Say whether an attempt could begin",
-		Long: `check reads the job description and looks whether the workspace is writable and
-the Codex home is writable and holds auth.json and config.toml. It names every
-problem at once and leaves nothing behind.`,
+		Long: `check looks whether the workspace is writable and the Codex home is writable and
+holds auth.json and config.toml. It names every problem at once and leaves nothing
+behind.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			j, err := runner.Preflight(job, os.Getenv("CODEX_HOME"))
+			home, err := needed("CODEX_HOME", "the folder that codex-home has filled")
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "run %s, attempt %d: everything is in place\n", j.RunID, j.Attempt)
+			if err := runner.Check(workspace, home); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "everything is in place")
 			return err
 		},
 	}
-	jobFlag(cmd, &job)
+	workspaceFlag(cmd, &workspace)
 	return cmd
 }
 
-func runCommand() *cobra.Command {
-	var job string
-	cmd := &cobra.Command{
-		Use:   "run",
-		Short: "Run the attempt (refused: this build drives no agent yet)",
-		Long: `run does what check does and then refuses, because this build drives no agent
-yet: an attempt that did nothing must not count as done.`,
-		Args: usage(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error { return runner.Run(job, os.Getenv("CODEX_HOME")) },
+func workspaceFlag(cmd *cobra.Command, workspace *string) {
+	cmd.Flags().StringVar(workspace, "workspace", "/workspace", "`folder` that the agent works in")
+}
+
+// needed is a variable of the environment that has to be set.
+func needed(name, what string) (string, error) {
+	if v := os.Getenv(name); v != "" {
+		return v, nil
 	}
-	jobFlag(cmd, &job)
-	return cmd
+	return "", usageError(fmt.Errorf("%s is not set: %s", name, what))
 }
 
 func codexHomeCommand() *cobra.Command {
@@ -126,10 +124,6 @@ printed.`,
 	cmd.Flags().StringVar(&from, "from", "", "`folder` that the Secret is projected into")
 	cmd.Flags().StringVar(&to, "to", "", "writable `folder` to fill")
 	return cmd
-}
-
-func jobFlag(cmd *cobra.Command, job *string) {
-	cmd.Flags().StringVar(job, "job", "/etc/agentrun/job/job.json", "`file` with the job description")
 }
 
 // usage turns an argument check's error into a usage error.

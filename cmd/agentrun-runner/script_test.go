@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -12,6 +11,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("RUNNER_UNDER_TEST") == "1" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"agentrun-runner": main})
 }
 
@@ -21,9 +23,8 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exit":   testkit.Exit,
-			"expand": cmdExpand,
-			"mode":   cmdMode,
+			"exit": testkit.Exit,
+			"mode": cmdMode,
 		},
 	})
 }
@@ -40,13 +41,4 @@ func cmdMode(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s has mode %s, want %s", name, got, args[0])
 		}
 	}
-}
-
-// cmdExpand (expand FILE) puts the script's folder in the place of $WORK.
-func cmdExpand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: expand FILE")
-	}
-	text := strings.ReplaceAll(ts.ReadFile(args[0]), "$WORK", ts.Getenv("WORK"))
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
 }

@@ -1,0 +1,136 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pikasTech/agentrun/agentrun/run"
+)
+
+// The sizes and times of the feed.
+const (
+	feedBytes  = 4 << 20               // of events that wait; whoever has more waits too
+	batchBytes = 256 << 10             // of one report, unless one event is larger
+	batchTime  = 50 * time.Millisecond // that an event waits for others
+)
+
+// feed carries events to the manager in the order in which they are put. One goroutine
+// runs it.
+type feed struct {
+	up *upstream
+
+	mu      sync.Mutex
+	changed *sync.Cond
+	waiting []run.RunnerEvent
+	size    int   // of waiting, in bytes
+	first   int64 // the number of the first of waiting
+	closed  bool
+	failed  error // why nothing is sent any more
+
+	cancel     func() // somebody asked for the end of the run
+	superseded func()
+}
+
+func newFeed(up *upstream, next int64, cancel, superseded func()) *feed {
+	f := &feed{up: up, first: next, cancel: cancel, superseded: superseded}
+	f.changed = sync.NewCond(&f.mu)
+	return f
+}
+
+func sizeOf(e run.RunnerEvent) int { return len(e.Data) + 100 }
+
+// put adds an event. It waits while too many are on their way, and drops the event
+// when nothing can be sent any more.
+func (f *feed) put(e run.RunnerEvent) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.size > feedBytes && f.failed == nil {
+		f.changed.Wait()
+	}
+	if f.failed != nil || f.closed {
+		return
+	}
+	f.waiting, f.size = append(f.waiting, e), f.size+sizeOf(e)
+	f.changed.Broadcast()
+}
+
+// run sends until close, and until all is sent then, or ctx ends.
+func (f *feed) run(ctx context.Context) {
+	stop := context.AfterFunc(ctx, func() { f.fail(context.Cause(ctx)) })
+	defer stop()
+	for {
+		f.mu.Lock()
+		for len(f.waiting) == 0 && !f.closed && f.failed == nil {
+			f.changed.Wait()
+		}
+		idle, closed, failed := len(f.waiting) == 0, f.closed, f.failed
+		f.mu.Unlock()
+		if failed != nil || idle && closed {
+			return
+		}
+		if !closed {
+			time.Sleep(batchTime) // the end of the attempt is the one thing that does not wait
+		}
+		if err := f.send(ctx); err != nil {
+			f.fail(err)
+			if errors.Is(err, errSuperseded) {
+				f.superseded()
+			}
+			return
+		}
+	}
+}
+
+// send sends the next batch, until it is confirmed.
+func (f *feed) send(ctx context.Context) error {
+	f.mu.Lock()
+	n, size := 0, 0
+	for n < len(f.waiting) && n < run.MaxReportEvents && (n == 0 || size+sizeOf(f.waiting[n]) <= batchBytes) {
+		size += sizeOf(f.waiting[n])
+		n++
+	}
+	report := run.Report{First: f.first, Events: f.waiting[:n:n]}
+	f.mu.Unlock()
+	receipt, err := f.up.report(ctx, report)
+	if err != nil {
+		return fmt.Errorf("reporting events: %w", err)
+	}
+	f.mu.Lock()
+	f.waiting, f.size, f.first = f.waiting[n:], f.size-size, f.first+int64(n)
+	if len(f.waiting) == 0 {
+		f.waiting = nil
+	}
+	f.changed.Broadcast()
+	f.mu.Unlock()
+	if receipt.Cancel {
+		f.cancel()
+	}
+	return nil
+}
+
+func (f *feed) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.failed == nil {
+		f.failed = err
+	}
+	f.changed.Broadcast()
+}
+
+// close says that no event follows.
+func (f *feed) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	f.changed.Broadcast()
+}
+
+// err is why not all was sent, or nil.
+func (f *feed) err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.failed
+}

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package runner
+
+// Adopt is for Linux, where runners run.
+func Adopt() error { return nil }
+
+// EndOrphans likewise.
+func EndOrphans() {}
