@@ -151,7 +151,7 @@ func (a *app) planRequest(src *source, base *catalog.Catalog, opts planOptions) 
 		return plan.Request{}, err
 	}
 	req := plan.Request{
-		Loader: plan.Loader{Repo: src.repo, Builder: name, OwnImage: own, Cache: cache},
+		Loader: plan.Loader{Repo: src.repo, Builder: name, OwnImage: own, OwnRoots: publish.OwnRoots(), Cache: cache},
 		Commit: src.commit, Intent: src.intent, Rebuild: opts.rebuild, Exploratory: src.exploratory,
 	}
 	if base == nil {

@@ -127,7 +127,7 @@ func (a *app) components(ctx context.Context, src *source, p *plan.Plan, wanted 
 	if err != nil {
 		return nil, err
 	}
-	loader := plan.Loader{Repo: src.repo, Builder: p.Builder, OwnImage: own, Cache: cache}
+	loader := plan.Loader{Repo: src.repo, Builder: p.Builder, OwnImage: own, OwnRoots: publish.OwnRoots(), Cache: cache}
 	snapshot, err := loader.Snapshot(ctx, p.SourceCommitID)
 	if err != nil {
 		return nil, err

@@ -138,6 +138,7 @@ type Build struct {
 	Go         string   `json:"go,omitempty"`         // folder of the main package, such as ./cmd/api
 	Dockerfile string   `json:"dockerfile,omitempty"` // path; without it lane's own Dockerfile is used
 	Inputs     []string `json:"inputs,omitempty"`     // globs of files that the Dockerfile copies
+	Archives   string   `json:"archives,omitempty"`   // path of a lock of archives that the Dockerfile copies
 }
 
 // Port is a container port and, for deployments, a port of the Service.

@@ -26,8 +26,13 @@ func (v *serviceValidator) build() {
 	switch {
 	case b.Dockerfile == "" && len(b.Inputs) > 0:
 		v.add(member(at, "inputs"), "D1", "remove it, or name the Dockerfile that copies them", "lane's own Dockerfile copies no files")
-	case b.Dockerfile != "" && b.Go == "" && len(b.Inputs) == 0:
+	case b.Dockerfile == "" && b.Archives != "":
+		v.add(member(at, "archives"), "D1", "remove it, or name the Dockerfile that copies them", "lane's own Dockerfile copies no archives")
+	case b.Dockerfile != "" && b.Go == "" && len(b.Inputs) == 0 && b.Archives == "":
 		v.add(at, "D1", "list in `inputs` the globs of the files that the Dockerfile copies", "nothing says which files change the image")
+	}
+	if b.Archives != "" && !isSourcePath(b.Archives) {
+		v.add(member(at, "archives"), "D1", "write a path of the source tree such as deploy/images/api.lock", "%s is no path of the source tree", v.quote(b.Archives))
 	}
 	v.distinctStrings("glob", member(at, "inputs"), b.Inputs)
 	for i, glob := range b.Inputs {

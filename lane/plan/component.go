@@ -1,6 +1,9 @@
 package plan
 
-import "github.com/pikasTech/agentrun/internal/canon"
+import (
+	"github.com/pikasTech/agentrun/internal/canon"
+	"github.com/pikasTech/agentrun/lane/plan/archives"
+)
 
 // Component is what one service's image is made of at one commit.
 //
@@ -16,8 +19,9 @@ import "github.com/pikasTech/agentrun/internal/canon"
 //     the directives, which are inputs one by one, and the choice of modules.
 //     The binary records that choice, and publish refuses one that does not
 //     record exactly Modules.
-//   - The image builder sees a context that holds Copies and the binary and
-//     nothing else, Bases pinned by digest, and no network.
+//   - The image builder sees a context that holds Copies, the binary, the unpacked
+//     Archives, whose bytes are proved, and nothing else, Bases pinned by digest,
+//     and no network.
 type Component struct {
 	ServiceID string
 	Inputs    []canon.Input // sorted; every name stands once
@@ -33,6 +37,8 @@ type Component struct {
 	Dockerfile File
 	Bases      map[string]string // name in FROM → reference@digest
 	Copies     []File            // files of the context beside the binary, sorted by path
+	Archives   *archives.Lock    // what is in the context's folder of that name; nil for nothing
+	OwnRoots   bool              // the context has lane's own list of certificate authorities
 	HasRun     bool              // it has RUN instructions, so its build needs more rights
 }
 

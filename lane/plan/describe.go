@@ -48,7 +48,7 @@ func (s *Snapshot) describe(ctx context.Context, svc intent.Service) (*descripti
 		if err != nil {
 			return nil, err
 		}
-		d.image, d.own = img, append(d.own, img.inputs()...)
+		d.image, d.own = img, append(d.own, img.inputs(s.loader.OwnRoots)...)
 	}
 	canon.SortInputs(d.own)
 	return d, nil
@@ -83,6 +83,7 @@ func (d *description) component() *Component {
 	c := &Component{
 		ServiceID: d.service, Inputs: slices.Collect(d.inputs()),
 		Dockerfile: d.image.dockerfile, Bases: d.image.bases, Copies: d.image.copies, HasRun: d.image.hasRun,
+		Archives: d.image.archives, OwnRoots: d.image.ownRoots,
 	}
 	if d.program == nil {
 		return c

@@ -13,6 +13,7 @@ import (
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/intent"
+	"github.com/pikasTech/agentrun/lane/plan/archives"
 	"github.com/pikasTech/agentrun/lane/plan/dockerfile"
 )
 
@@ -20,21 +21,33 @@ import (
 // dockerfile.ParseLock for its form.
 const LockPath = "deploy/images/images.lock"
 
+// RootsFile is the path in the build context of lane's own list of certificate
+// authorities.
+const RootsFile = "ca-certificates.crt"
+
 // image is what the image builder reads.
 type image struct {
 	dockerfile File
 	bases      map[string]string // name → reference@digest
 	copies     []File
+	archives   *archives.Lock // nil without
+	ownRoots   bool
 	hasRun     bool
 }
 
-func (img image) inputs() []canon.Input {
+func (img image) inputs(roots canon.Input) []canon.Input {
 	in := []canon.Input{{Name: "dockerfile", Value: img.dockerfile.OID}}
 	for name, reference := range img.bases {
 		in = append(in, canon.Input{Name: "base " + name, Value: reference})
 	}
 	for _, f := range img.copies {
 		in = append(in, canon.Input{Name: "copy " + f.Path, Value: f.Mode + " " + f.OID})
+	}
+	if img.archives != nil {
+		in = append(in, img.archives.Inputs()...)
+	}
+	if img.ownRoots {
+		in = append(in, roots)
 	}
 	return in
 }
@@ -68,11 +81,32 @@ func (s *Snapshot) image(svc intent.Service) (img image, err error) {
 	if img.copies, err = s.copies(svc.Build.Inputs); err != nil {
 		return img, err
 	}
+	if img.archives, err = s.archives(svc.Build.Archives); err != nil {
+		return img, err
+	}
 	binary := ""
 	if svc.Build.Go != "" {
 		binary = svc.ID
 	}
+	_, committed := s.tree.Entry(RootsFile)
+	img.ownRoots = !committed && slices.ContainsFunc(d.Sources, func(src dockerfile.Source) bool { return src.Path == RootsFile })
 	return img, s.checkSources(img, binary, d.Sources)
+}
+
+// archives is the lock of build.archives, nil for "".
+func (s *Snapshot) archives(file string) (*archives.Lock, error) {
+	if file == "" {
+		return nil, nil
+	}
+	file = path.Clean(file)
+	if _, ok := s.tree.Entry(file); !ok {
+		return nil, fail.Fail(file, "commit the lock, or mend build.archives", "it is not in commit %.12s", s.Commit)
+	}
+	data, err := s.tree.Read(file, archives.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	return archives.Parse(file, data)
 }
 
 func (s *Snapshot) imageLock() (dockerfile.Lock, error) {
@@ -145,11 +179,23 @@ func (s *Snapshot) checkSources(img image, binary string, sources []dockerfile.S
 	}); i >= 0 {
 		return fail.Refuse("F5", img.copies[i].Path, "rename one of the two", "the binary %s has the same place in the build context", binary)
 	}
+	if i := slices.IndexFunc(img.copies, func(f File) bool { return img.archives != nil && strings.HasPrefix(f.Path, archives.Folder+"/") }); i >= 0 {
+		return fail.Refuse("F5", img.copies[i].Path, "move the files", "the unpacked archives have the same place in the build context")
+	}
 	for _, src := range sources {
 		where := fmt.Sprintf("%s:%d", file, src.Line)
 		if src.Path == "." {
 			used = true
 			continue // the context is what the inputs say
+		}
+		if top, tree, _ := strings.Cut(src.Path, "/"); img.archives != nil && top == archives.Folder {
+			if !slices.Contains(img.archives.Trees(), tree) {
+				return fail.Refuse("F5", where, "copy "+archives.Folder+"/ and the name of a tree: "+strings.Join(img.archives.Trees(), ", "), "it copies %s, which is no tree of the archives", src.Path)
+			}
+			continue
+		}
+		if img.ownRoots && src.Path == RootsFile {
+			continue
 		}
 		found, _ := path.Match(src.Path, binary)
 		used = used || found

@@ -20,6 +20,7 @@ type Loader struct {
 	Repo     *git.Repo
 	Builder  string        // name and version, such as "buildkit v0.34.2"
 	OwnImage []canon.Input // what lane's own Dockerfile is made of, for services without one
+	OwnRoots canon.Input   // lane's list of certificate authorities, for Dockerfiles that copy it
 	Cache    string        // folder to keep what was learnt about content in; "" keeps nothing
 
 	// LocalGo is the local Go release, such as "go1.26.8". It is called only for

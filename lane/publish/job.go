@@ -144,7 +144,7 @@ func (w *workshop) publish(ctx context.Context, j *job) error {
 		return err
 	}
 	w.tell(Event{Service: j.ServiceID, Step: Building})
-	request, err := w.request(j, dir, binary)
+	request, err := w.request(ctx, j, dir, binary)
 	if err != nil {
 		return err
 	}

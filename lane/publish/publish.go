@@ -69,6 +69,7 @@ const (
 	Waiting   Step = "waiting" // for another call that uses the same state folder
 	Asking    Step = "asking the registry"
 	Compiling Step = "compiling"
+	Fetching  Step = "fetching an archive"
 	Building  Step = "building the image"
 	Proving   Step = "proving the digest"
 
