@@ -110,3 +110,12 @@ func (s *Store) Lose(ctx context.Context, a OpenAttempt, reason run.Reason, mess
 	s.changed(u)
 	return after.State, nil
 }
+
+// JobNameOf is JobName for an id in text.
+func JobNameOf(id string, attempt int) (string, error) {
+	u, err := runID(id)
+	if err != nil {
+		return "", err
+	}
+	return JobName(u, attempt), nil
+}
