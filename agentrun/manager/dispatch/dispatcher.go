@@ -51,6 +51,7 @@ type memory struct {
 	tries   int               // to make its Job
 	next    time.Time         // not before that
 	refused time.Time         // since when its Job is refused, without another answer
+	pod     *corev1.Pod       // as it was seen last
 }
 
 // New makes a Dispatcher.

@@ -51,20 +51,24 @@ func (l Limits) cancelled(a store.OpenAttempt, t lasting) verdict {
 	return verdict{}
 }
 
-// judge judges by the Job and its pods as they are now; job is nil when it is gone.
-func (l Limits) judge(a store.OpenAttempt, t lasting, job *batchv1.Job, pods []*corev1.Pod) verdict {
+// judge judges by the Job and its pods as they are now; job is nil when it is gone. Last
+// is the attempt's pod as it was seen last, or nil: it may explain one that is gone.
+func (l Limits) judge(a store.OpenAttempt, t lasting, job *batchv1.Job, pods []*corev1.Pod, last *corev1.Pod) verdict {
 	if job != nil && string(job.UID) != a.JobUID {
 		job = nil // its name was taken by another one
 	}
 	pod := podOf(a, pods)
+	if pod != nil {
+		last = pod
+	}
 	lost := func(reason run.Reason, message string) verdict { return verdict{true, reason, message} }
 	switch a.State {
 	case run.Scheduled:
 		switch {
 		case job == nil || job.DeletionTimestamp != nil:
-			return lost(gone(pod, "its Job was deleted before its runner began"))
+			return lost(gone(last, "its Job was deleted before its runner began"))
 		case finished(job) || over(pod):
-			return lost(ended(job, pod))
+			return lost(ended(job, last))
 		case t.state > l.Start:
 			return lost(late(pod, l.Start))
 		}
@@ -75,11 +79,11 @@ func (l Limits) judge(a store.OpenAttempt, t lasting, job *batchv1.Job, pods []*
 		longest := time.Duration(a.DeadlineSeconds+backstop)*time.Second + l.Silence
 		switch {
 		case job == nil || job.DeletionTimestamp != nil:
-			return lost(gone(pod, "its runner fell silent, and its Job is gone"))
+			return lost(gone(last, "its runner fell silent, and its Job is gone"))
 		case pod == nil:
-			return lost(gone(nil, "its runner fell silent, and its pod is gone"))
+			return lost(gone(last, "its runner fell silent, and its pod is gone"))
 		case finished(job) || over(pod):
-			return lost(ended(job, pod))
+			return lost(ended(job, last))
 		case pod.DeletionTimestamp != nil:
 			return lost(gone(pod, "its runner fell silent while its pod was being deleted"))
 		case t.state > longest:

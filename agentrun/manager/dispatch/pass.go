@@ -166,14 +166,17 @@ func (d *Dispatcher) handle(ctx context.Context, seen cluster, template *batchv1
 	if !seen.synced {
 		return nil
 	}
-	if v := d.Limits.judge(a, t, seen.jobs[a.JobName], seen.pods[a.JobUID]); !v.lost {
+	if pod := podOf(a, seen.pods[a.JobUID]); pod != nil {
+		m.pod = pod
+	}
+	if v := d.Limits.judge(a, t, seen.jobs[a.JobName], seen.pods[a.JobUID], m.pod); !v.lost {
 		return nil
 	}
 	job, pods, err := d.look(ctx, a)
 	if err != nil {
 		return err
 	}
-	if v := d.Limits.judge(a, t, job, pods); v.lost {
+	if v := d.Limits.judge(a, t, job, pods, m.pod); v.lost {
 		return d.lose(ctx, a, v)
 	}
 	return nil
