@@ -19,14 +19,27 @@ import (
 
 const hintNoConfig = "name a kubeconfig with --kubeconfig or KUBECONFIG (k3s keeps one at /etc/rancher/k3s/k3s.yaml)"
 
-// config is how to reach the server, and the name of the context it comes from.
-func config(o Options) (*rest.Config, string, error) {
+// origin is where a configuration comes from.
+type origin struct {
+	context   string // "" in a pod
+	namespace string // the one to work in
+}
+
+// podNamespace is where Kubernetes tells a pod its namespace.
+const podNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// config is how to reach the server, and where that comes from.
+func config(o Options) (*rest.Config, origin, error) {
 	if o.InCluster {
 		cfg, err := rest.InClusterConfig()
 		if err != nil {
-			return nil, "", &fail.Error{Code: fail.Failed, Hint: "run it in a pod with a ServiceAccount token, or use a kubeconfig", Err: fmt.Errorf("reading the pod's account: %w", err)}
+			return nil, origin{}, &fail.Error{Code: fail.Failed, Hint: "run it in a pod with a ServiceAccount token, or use a kubeconfig", Err: fmt.Errorf("reading the pod's account: %w", err)}
 		}
-		return cfg, "", nil
+		namespace, err := os.ReadFile(podNamespace)
+		if err != nil {
+			return nil, origin{}, &fail.Error{Code: fail.Failed, Hint: "let Kubernetes mount the ServiceAccount's token", Err: fmt.Errorf("reading the pod's namespace: %w", err)}
+		}
+		return cfg, origin{namespace: strings.TrimSpace(string(namespace))}, nil
 	}
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.Kubeconfig
@@ -35,11 +48,11 @@ func config(o Options) (*rest.Config, string, error) {
 	raw, err := rules.Load()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, "", fail.Fail(where, hintNoConfig, "there is no such kubeconfig")
+		return nil, origin{}, fail.Fail(where, hintNoConfig, "there is no such kubeconfig")
 	case errors.Is(err, fs.ErrPermission):
-		return nil, "", fail.Fail(where, "let this user read it, or name another with --kubeconfig", "the kubeconfig cannot be read: permission denied")
+		return nil, origin{}, fail.Fail(where, "let this user read it, or name another with --kubeconfig", "the kubeconfig cannot be read: permission denied")
 	case err != nil:
-		return nil, "", badConfig(o, err)
+		return nil, origin{}, badConfig(o, err)
 	}
 	name := o.Context
 	if name == "" {
@@ -47,20 +60,25 @@ func config(o Options) (*rest.Config, string, error) {
 	}
 	known := slices.Sorted(maps.Keys(raw.Contexts))
 	if len(known) == 0 {
-		return nil, "", fail.Fail(where, hintNoConfig, "there is no kubeconfig with a context")
+		return nil, origin{}, fail.Fail(where, hintNoConfig, "there is no kubeconfig with a context")
 	}
 	if _, ok := raw.Contexts[name]; !ok {
 		hint := "name a context with --context: " + fail.Clean(strings.Join(known, ", "), 200)
 		if name == "" {
-			return nil, "", fail.Fail(where, hint, "the kubeconfig has no current context")
+			return nil, origin{}, fail.Fail(where, hint, "the kubeconfig has no current context")
 		}
-		return nil, "", fail.Fail(where, hint, "the kubeconfig has no context %q", fail.Clean(name, 80))
+		return nil, origin{}, fail.Fail(where, hint, "the kubeconfig has no context %q", fail.Clean(name, 80))
 	}
-	cfg, err := clientcmd.NewNonInteractiveClientConfig(*raw, name, &clientcmd.ConfigOverrides{}, rules).ClientConfig()
+	loaded := clientcmd.NewNonInteractiveClientConfig(*raw, name, &clientcmd.ConfigOverrides{}, rules)
+	cfg, err := loaded.ClientConfig()
 	if err != nil {
-		return nil, "", badConfig(o, err)
+		return nil, origin{}, badConfig(o, err)
 	}
-	return cfg, fail.Clean(name, 80), nil
+	namespace, _, err := loaded.Namespace()
+	if err != nil {
+		return nil, origin{}, badConfig(o, err)
+	}
+	return cfg, origin{fail.Clean(name, 80), namespace}, nil
 }
 
 // files is where the kubeconfig was looked for.

@@ -171,7 +171,7 @@ func (c *Client) judge(ctx context.Context, q question, err error) (*refusal, st
 	case s.Reason == metav1.StatusReasonAlreadyExists:
 		return no(exists, "use another name, or delete the one that is there", "an object of this name exists already")
 	case s.Reason == metav1.StatusReasonConflict && hasCause(s, metav1.CauseTypeFieldManagerConflict):
-		return no(conflict, "find out who else writes the object: lane does not share its fields", "another field manager owns what lane would write: %s", said)
+		return no(conflict, "find out who else writes the object: "+c.manager+" does not share its fields", "another field manager owns what %s would write: %s", c.manager, said)
 	case s.Reason == metav1.StatusReasonConflict:
 		return no(conflict, "run it again", "somebody else changed the object meanwhile: %s", said)
 	case s.Reason == metav1.StatusReasonInvalid, s.Code == http.StatusBadRequest, s.Code == http.StatusUnprocessableEntity:

@@ -15,8 +15,9 @@
 // says is cleaned before it becomes part of an error; the fields of objects are
 // not, so whoever prints them cleans them.
 //
-// What lane writes it writes as field manager Manager, so that it can be told from
-// what a hand wrote (rule H2). A Client may be used by many goroutines at once.
+// What a program writes it writes as a field manager of its own, so that it can be
+// told from what a hand wrote (rule H2). A Client may be used by many goroutines at
+// once.
 package kube
 
 import (
@@ -33,7 +34,8 @@ import (
 	"github.com/pikasTech/agentrun/internal/fail"
 )
 
-// Manager is the field manager of everything that lane writes.
+// Manager is the field manager of everything that lane writes, and of everybody who
+// does not name another one.
 const Manager = "lane"
 
 // DefaultTimeout is how long one request may take.
@@ -52,17 +54,21 @@ type Options struct {
 	Context    string        // of the kubeconfig; "" is its current one
 	InCluster  bool          // the account of the pod that this process runs in, and no kubeconfig
 	Timeout    time.Duration // of one request; 0 is DefaultTimeout
+	Manager    string        // field manager and user agent; "" is that of lane
+	Later      bool          // Connect does not ask the server, which may be away; Version is then ""
 }
 
 // Client talks to one API server. It is made by Connect.
 type Client struct {
-	Server  string // its URL
-	Context string // the kubeconfig's context, "" in a pod
-	Version string // of Kubernetes, such as v1.34.4; "" when the account may not ask
+	Server    string // its URL
+	Context   string // the kubeconfig's context, "" in a pod
+	Namespace string // the pod's, or that of the kubeconfig's context; "default" when they say none
+	Version   string // of Kubernetes, such as v1.34.4; "" when the account may not ask
 
 	// Patience is how long a watch goes on trying while the server is gone.
 	Patience time.Duration
 
+	manager string
 	timeout time.Duration
 	rest    rest.Interface
 	dynamic dynamic.Interface
@@ -70,13 +76,16 @@ type Client struct {
 }
 
 // Connect reads the kubeconfig and asks the server for its version, so that a
-// cluster that cannot be reached is told at once.
+// cluster that cannot be reached is told at once, unless o says Later.
 func Connect(ctx context.Context, o Options) (*Client, error) {
-	cfg, name, err := config(o)
+	cfg, from, err := config(o)
 	if err != nil {
 		return nil, err
 	}
-	cfg.UserAgent = Manager
+	if o.Manager == "" {
+		o.Manager = Manager
+	}
+	cfg.UserAgent = o.Manager
 	cfg.QPS = -1    // no throttling by the client: the server has its own fairness
 	cfg.Timeout = 0 // it would end watches; every request gets a time limit of its own
 	cfg.WarningHandler = rest.NoWarnings{}
@@ -93,11 +102,14 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 		return nil, badConfig(o, err)
 	}
 	c := &Client{
-		Server: strings.TrimRight(cfg.Host, "/"), Context: name, Patience: time.Minute,
-		timeout: o.Timeout, rest: r, dynamic: dynamic.New(r), http: client,
+		Server: strings.TrimRight(cfg.Host, "/"), Context: from.context, Namespace: from.namespace, Patience: time.Minute,
+		manager: o.Manager, timeout: o.Timeout, rest: r, dynamic: dynamic.New(r), http: client,
 	}
 	if c.timeout == 0 {
 		c.timeout = DefaultTimeout
+	}
+	if o.Later {
+		return c, nil
 	}
 	return c, c.askVersion(ctx)
 }

@@ -14,6 +14,7 @@ import (
 type Write struct {
 	DryRun bool // the server does everything but keep it
 	Force  bool // Apply takes fields that another manager owns
+	Last   bool // Delete lets the object go after what it owns (foreground), not before
 }
 
 func (w Write) dryRun() []string {
@@ -30,7 +31,7 @@ func (c *Client) Create(ctx context.Context, gvr schema.GroupVersionResource, ob
 	limited, cancel := c.limited(ctx)
 	defer cancel()
 	made, err := c.on(gvr, obj.GetNamespace()).Create(limited, obj, metav1.CreateOptions{
-		FieldManager: Manager, FieldValidation: metav1.FieldValidationStrict, DryRun: w.dryRun(),
+		FieldManager: c.manager, FieldValidation: metav1.FieldValidationStrict, DryRun: w.dryRun(),
 	})
 	if err != nil {
 		return nil, c.explain(ctx, q, err)
@@ -48,7 +49,7 @@ func (c *Client) Apply(ctx context.Context, gvr schema.GroupVersionResource, obj
 		return nil, err
 	}
 	return c.patch(ctx, q, types.ApplyPatchType, data, metav1.PatchOptions{
-		FieldManager: Manager, FieldValidation: metav1.FieldValidationStrict, DryRun: w.dryRun(), Force: &w.Force,
+		FieldManager: c.manager, FieldValidation: metav1.FieldValidationStrict, DryRun: w.dryRun(), Force: &w.Force,
 	})
 }
 
@@ -62,7 +63,7 @@ func (c *Client) Merge(ctx context.Context, gvr schema.GroupVersionResource, nam
 		return nil, err
 	}
 	return c.patch(ctx, q, types.MergePatchType, data, metav1.PatchOptions{
-		FieldManager: Manager, FieldValidation: metav1.FieldValidationStrict, DryRun: w.dryRun(),
+		FieldManager: c.manager, FieldValidation: metav1.FieldValidationStrict, DryRun: w.dryRun(),
 	})
 }
 
@@ -76,14 +77,18 @@ func (c *Client) patch(ctx context.Context, q question, t types.PatchType, data 
 	return obj, nil
 }
 
-// Delete removes an object, with what it owns in the background. A uid that is not
-// "" must be the object's: one that was made again in between is left (IsConflict).
+// Delete removes an object with what it owns, in the background unless w says Last. A
+// uid that is not "" must be the object's: one that was made again in between is left
+// (IsConflict).
 func (c *Client) Delete(ctx context.Context, gvr schema.GroupVersionResource, namespace, name string, uid types.UID, w Write) error {
 	q := question{verb: "delete", gvr: gvr, namespace: namespace, name: name}
 	limited, cancel := c.limited(ctx)
 	defer cancel()
-	background := metav1.DeletePropagationBackground
-	o := metav1.DeleteOptions{PropagationPolicy: &background, DryRun: w.dryRun()}
+	how := metav1.DeletePropagationBackground
+	if w.Last {
+		how = metav1.DeletePropagationForeground
+	}
+	o := metav1.DeleteOptions{PropagationPolicy: &how, DryRun: w.dryRun()}
 	if uid != "" {
 		o.Preconditions = &metav1.Preconditions{UID: &uid}
 	}

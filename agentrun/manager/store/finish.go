@@ -62,10 +62,13 @@ func (s *Store) Finish(ctx context.Context, id string, attempt int, podUID strin
 	return receipt, nil
 }
 
+// maxRetryDelay is the longest RetryDelay.
+const maxRetryDelay = 5 * time.Minute
+
 // RetryDelay is how long a run waits after that attempt of it failed: 5 s, and twice
 // as long each time, up to 5 min.
 func RetryDelay(attempt int) time.Duration {
-	return min(5*time.Minute, 5*time.Second<<min(max(attempt-1, 0), 10))
+	return min(maxRetryDelay, 5*time.Second<<min(max(attempt-1, 0), 10))
 }
 
 // storable is a text as a column can hold it.

@@ -11,6 +11,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,7 +22,7 @@ import (
 const Token = "kubetest"
 
 // Script are the answers to each "METHOD /path", in their order; the last one
-// stays. The method of a watch is WATCH. "GET /version" need not be in it.
+// stays. A path that ends in "/*" stands for all that differ in their last part. The method of a watch is WATCH. "GET /version" need not be in it.
 type Script map[string][]http.HandlerFunc
 
 // Server is a running server. Close ends it.
@@ -72,6 +73,9 @@ func (s *Server) next(request string) http.HandlerFunc {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, request)
+	if s.script[request] == nil { // any object of a resource
+		request = request[:strings.LastIndexByte(request, '/')] + "/*"
+	}
 	answers := s.script[request]
 	switch len(answers) {
 	case 0:

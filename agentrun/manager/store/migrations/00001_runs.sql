@@ -50,7 +50,7 @@ create table runs (
 -- One small index for each question that is asked all the time.
 create index runs_of_project on runs (project, id desc);
 create index runs_by_label on runs using gin (labels jsonb_path_ops);
-create index runs_queued on runs (priority desc, id) where state = 'queued';
+create index runs_queued on runs (project, priority desc, id) where state = 'queued'; -- a project at its limit is passed over at once
 create index runs_active on runs (project) where state in ('starting', 'running');
 
 create table attempts (
