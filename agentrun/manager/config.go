@@ -1,7 +1,6 @@
 package manager
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,13 +30,9 @@ type Config struct {
 	DrainDelay      time.Duration // how long requests are still accepted after readiness is gone; may be 0
 	ShutdownTimeout time.Duration // how long requests under way may take after that
 
-	// Attempt and CheckPod are those of api.Server. Without them every runner is
-	// refused.
-	Attempt  func(ctx context.Context, token string) (api.PodIdentity, error)
-	CheckPod func(ctx context.Context, pod api.PodIdentity, attempt store.Attempt) error
-	// Dispatch starts queued runs until ctx ends; nil starts none. When it returns
-	// before, the manager ends.
-	Dispatch func(ctx context.Context, s *store.Store) error
+	// Cluster is where runs take place. Without it none does: runs stay queued, and
+	// every runner is refused.
+	Cluster *Cluster
 	// Page makes what is served to people at "/"; nil serves nothing there.
 	Page func(s *store.Store, hub *api.Hub) http.Handler
 
@@ -75,6 +70,12 @@ func New(cfg Config) (*Manager, error) {
 	need(cfg.ReadyTimeout > 0 && cfg.ReadyTimeout <= longest, "the ready timeout is %v, not above 0 and up to %v", cfg.ReadyTimeout, longest)
 	need(cfg.DrainDelay >= 0 && cfg.DrainDelay <= longest, "the drain delay is %v, not between 0 and %v", cfg.DrainDelay, longest)
 	need(cfg.ShutdownTimeout > 0 && cfg.ShutdownTimeout <= longest, "the shutdown timeout is %v, not above 0 and up to %v", cfg.ShutdownTimeout, longest)
+	if c := cfg.Cluster; c != nil {
+		u, err := url.Parse(c.RunnerURL)
+		need(err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil, "the runners' address of the manager is not http://host:port")
+		need(c.MaxRunning > 0, "the most runs at once are %d, not above 0", c.MaxRunning)
+		need(cfg.JobTemplate != "", "runs take place in a cluster, and no job template is named")
+	}
 	database, err := parseDatabaseURL(cfg.DatabaseURL)
 	need(err == nil, "DATABASE_URL %w", err)
 	if len(wrong) > 0 {
@@ -86,10 +87,6 @@ func New(cfg Config) (*Manager, error) {
 		database.ConnConfig.ConnectTimeout = cfg.ReadyTimeout
 	}
 	store.Configure(database)
-	if cfg.Attempt == nil || cfg.CheckPod == nil {
-		cfg.Attempt = func(context.Context, string) (api.PodIdentity, error) { return api.PodIdentity{}, api.ErrToken }
-		cfg.CheckPod = func(context.Context, api.PodIdentity, store.Attempt) error { return api.ErrPod }
-	}
 	return &Manager{cfg: cfg, database: database}, nil
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // handler joins all that the manager serves.
-func (m *Manager) handler(db *store.Store, hub *api.Hub, ready *readiness) http.Handler {
+func (m *Manager) handler(db *store.Store, hub *api.Hub, runners gate, ready *readiness) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, "application/json", map[string]bool{"alive": true})
@@ -22,7 +22,7 @@ func (m *Manager) handler(db *store.Store, hub *api.Hub, ready *readiness) http.
 	metrics := api.NewMetrics(db)
 	mux.Handle("GET /metrics", metrics.Handler())
 	(&api.Server{
-		Store: db, Hub: hub, Metrics: metrics, Log: m.cfg.Log, Attempt: m.cfg.Attempt, CheckPod: m.cfg.CheckPod,
+		Store: db, Hub: hub, Metrics: metrics, Log: m.cfg.Log, Attempt: runners.attempt, CheckPod: runners.checkPod,
 	}).Register(mux)
 	if m.cfg.Page != nil {
 		mux.Handle("/", m.cfg.Page(db, hub))

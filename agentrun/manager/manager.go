@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/pikasTech/agentrun/agentrun/manager/api"
+	"github.com/pikasTech/agentrun/agentrun/manager/dispatch"
 	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/internal/fail"
 )
@@ -43,10 +45,16 @@ func (m *Manager) Serve(ctx context.Context, ln net.Listener) error {
 	defer pool.Close()
 	db := &store.Store{Pool: pool, Now: time.Now}
 	hub := api.NewHub(db, m.cfg.Log)
+	template := template(func() (*batchv1.Job, error) { return ReadJobTemplate(m.cfg.JobTemplate) })
+	var runners gate
+	var dispatcher *dispatch.Dispatcher
+	if c := m.cfg.Cluster; c != nil {
+		runners, dispatcher = c.gate(template), c.dispatcher(db, template, m.cfg.Log)
+	}
 	upToDate := newSchema(pool, m.cfg.ReadyTimeout, m.cfg.Log)
 	ready := &readiness{pool: pool, schema: upToDate, jobTemplate: m.cfg.JobTemplate, timeout: m.cfg.ReadyTimeout, log: m.cfg.Log}
 	srv := &http.Server{
-		Handler:           m.handler(db, hub, ready),
+		Handler:           m.handler(db, hub, runners, ready),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      m.cfg.ReadyTimeout + 20*time.Second,
@@ -70,12 +78,8 @@ func (m *Manager) Serve(ctx context.Context, ln net.Listener) error {
 	defer stopDispatching()
 	work.Go(func() { upToDate.run(beside) })
 	work.Go(func() { hub.Run(beside) })
-	if m.cfg.Dispatch != nil {
-		work.Go(func() {
-			if err := m.cfg.Dispatch(dispatching, db); err != nil && dispatching.Err() == nil {
-				ended <- fmt.Errorf("dispatching runs: %w", err)
-			}
-		})
+	if dispatcher != nil {
+		work.Go(func() { dispatcher.Run(dispatching) })
 	}
 	select {
 	case err := <-ended:

@@ -16,6 +16,7 @@ import (
 	"github.com/pikasTech/agentrun/agentrun/manager/page"
 	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/internal/kube"
 )
 
 // execute runs one command line and returns its exit code.
@@ -37,6 +38,10 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func rootCommand() *cobra.Command {
 	var cfg manager.Config
+	var runs struct {
+		url  string
+		most int
+	}
 	cmd := &cobra.Command{
 		Use:   "agentrun-mgr",
 		Short: "AgentRun's service",
@@ -61,8 +66,10 @@ Environment:
   AGENTRUN_LANE            such as v0.1
   AGENTRUN_SOURCE_COMMIT   the full commit that the image was built from
   AGENTRUN_IMAGE_DIGEST    the image's digest, sha256:...
+  AGENTRUN_RUNNER_URL      see --runner-url; it needs a pod whose account may
+                           make Jobs
 
-The last three may be absent, as on a laptop; /version then says "".
+The others may be absent, as on a laptop; /version then says "".
 
 Exit codes: 0 ok, 1 failed, 2 usage.`,
 		Example: `  DATABASE_URL=postgres://me@localhost/agentrun \
@@ -82,6 +89,14 @@ Exit codes: 0 ok, 1 failed, 2 usage.`,
 			cfg.Page = func(s *store.Store, hub *api.Hub) http.Handler {
 				return (&page.Page{Store: s, Follow: hub.Follow, Log: cfg.Log}).Handler()
 			}
+			if runs.url != "" {
+				client, err := kube.Connect(cmd.Context(), kube.Options{InCluster: true, Manager: "agentrun-mgr", Later: true})
+				if err != nil {
+					return err
+				}
+				defer client.Close()
+				cfg.Cluster = &manager.Cluster{Kube: client, RunnerURL: runs.url, MaxRunning: runs.most}
+			}
 			m, err := manager.New(cfg)
 			if err != nil {
 				return err
@@ -94,6 +109,8 @@ Exit codes: 0 ok, 1 failed, 2 usage.`,
 	flags := cmd.Flags()
 	flags.StringVar(&cfg.Listen, "listen", ":8080", "TCP `address` to serve HTTP on")
 	flags.StringVar(&cfg.JobTemplate, "job-template", "/etc/agentrun/runner/job.yaml", "`file` with the runner's Job manifest; empty for none")
+	flags.StringVar(&runs.url, "runner-url", os.Getenv("AGENTRUN_RUNNER_URL"), "`URL` at which runners find this service; without it runs stay queued")
+	flags.IntVar(&runs.most, "max-running", 100, "the most runs under way at once, of all projects")
 	flags.DurationVar(&cfg.ReadyTimeout, "ready-timeout", 2*time.Second, "how long Postgres may take to answer")
 	flags.DurationVar(&cfg.DrainDelay, "drain-delay", 3*time.Second, "how long requests are still accepted once readiness is gone")
 	flags.DurationVar(&cfg.ShutdownTimeout, "shutdown-timeout", 20*time.Second, "how long requests under way may take after that")

@@ -7,7 +7,7 @@ COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY deploy/images/agentrun-runner/passwd deploy/images/agentrun-runner/group /etc/
 COPY agentrun-runner /usr/local/bin/agentrun-runner
 ENV PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8
-USER 65532:65532
 WORKDIR /workspace
+USER 65532:65532
 # tini hands signals on and takes in what the agent leaves behind.
 ENTRYPOINT ["/usr/bin/tini", "-g", "--", "/usr/local/bin/agentrun-runner"]
