@@ -57,8 +57,17 @@ func TestHistories(t *testing.T) {
 			weight int
 			what   func()
 		}{
-			{3, h.users}, {6, h.passes}, {2, h.killedInAPass}, {1, h.killed}, {8, h.podsGetOn}, {4, h.runnersWork},
-			{1, h.stranger}, {1, h.cluster.Forget}, {2, h.faults}, {3, h.time}, {2, h.collect},
+			{3, h.users},
+			{6, h.passes},
+			{2, h.killedInAPass},
+			{1, h.killed},
+			{8, h.podsGetOn},
+			{4, h.runnersWork},
+			{1, h.stranger},
+			{1, h.cluster.Forget},
+			{2, h.faults},
+			{3, h.time},
+			{2, h.collect},
 		}
 		var turns []func()
 		for _, s := range steps {
