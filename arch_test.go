@@ -63,10 +63,11 @@ var allowed = []rule{
 	}},
 
 	{"agentrun/run", "what a run is; pure", nil},
-	{"agentrun/manager/store", "the only place that talks to Postgres", []string{"agentrun/run", "internal/fail", "internal/canon"}},
-	{"agentrun/manager", "the service: knows nothing of how it is released", []string{"internal/fail", "internal/canon"}},
+	{"agentrun/manager/store", "the only place that talks to Postgres", []string{"agentrun/run"}},
+	{"agentrun/manager/api", "HTTP for a store; knows no cluster: who a runner is, it is told", []string{"agentrun/manager/store", "agentrun/run"}},
+	{"agentrun/manager", "the service: knows nothing of how it is released", []string{"agentrun/manager/api", "agentrun/manager/store", "internal/fail", "internal/canon"}},
 	{"agentrun/runner", "one attempt: knows nothing of how it is released", []string{"internal/fail", "internal/canon"}},
-	{"cmd/agentrun-mgr", "flags and environment for the manager", []string{"agentrun/manager", "internal/fail"}},
+	{"cmd/agentrun-mgr", "flags and environment for the manager", []string{"agentrun/manager", "agentrun/manager/api", "agentrun/manager/store", "agentrun/run", "internal/fail"}},
 	{"cmd/agentrun-runner", "flags and environment for the runner", []string{"agentrun/runner", "internal/fail"}},
 
 	{"examples", "a second project, as files", nil},

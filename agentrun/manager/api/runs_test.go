@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -317,12 +318,21 @@ func TestProfilesAndProjects(t *testing.T) {
 	refused(t, r.do("POST", "/v1/tokens", r.admin, `{"name":"x","project":"missing","scopes":["runs:read"]}`), 404, "no_such_project")
 }
 
+// The published document is the one that the handlers make: after a change,
+// agentrun-mgr openapi >docs/reference/openapi.json.
 func TestDocument(t *testing.T) {
-	r := start(t)
 	document, err := api.Document()
 	if err != nil {
 		t.Fatal(err)
 	}
+	published, err := os.ReadFile("../../../docs/reference/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(published), string(document)); diff != "" {
+		t.Errorf("the published document is an old one:\n%s", diff)
+	}
+	r := start(t)
 	if a := r.do("GET", "/openapi.json", "", nil); a.status != http.StatusOK || string(a.body) != string(document) {
 		t.Errorf("what is served is another document: %d", a.status)
 	}

@@ -57,7 +57,7 @@ func (s *Store) Append(ctx context.Context, id string, attempt int, podUID strin
 		times[i], types[i], data[i] = e.Time.UTC().Truncate(time.Microsecond), string(e.Type), string(v)
 	}
 	var a attemptNow
-	err = s.Pool.QueryRow(ctx, appendQuery, u, attempt, podUID, r.First, times, types, data).
+	err = s.Pool.QueryRow(ctx, appendQuery, [16]byte(u), attempt, podUID, r.First, times, types, data).
 		Scan(&a.state, &a.attempt, &a.lastSeq, &a.cancel, &a.attemptState, &a.podUID, &a.nextEvent)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return run.Receipt{}, nil, ErrNotFound

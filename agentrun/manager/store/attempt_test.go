@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/pikasTech/agentrun/agentrun/run"
 )
@@ -220,5 +222,28 @@ func TestArtifacts(t *testing.T) {
 	is(t, err, run.ErrSuperseded)
 	if _, _, err = s.Append(t.Context(), r.ID, 1, pod, report(1, 1)); !errors.Is(err, run.ErrSuperseded) {
 		t.Errorf("an event after the end: %v", err)
+	}
+}
+
+// A result is of the attempt that the run ended with: what an earlier one said is no
+// result of a run whose last attempt was lost.
+func TestALostAttemptHasNoResult(t *testing.T) {
+	s := open(t)
+	r := running(t, s, run.Request{MaxAttempts: 2})
+	if _, err := s.Finish(t.Context(), r.ID, 1, pod, run.Ending{State: run.Failed, Reason: run.RateLimited, FinalMessage: "half done"}); err != nil {
+		t.Fatal(err)
+	}
+	dispatch(t, s, r.ID)
+	err := pgx.BeginFunc(t.Context(), s.Pool, func(tx pgx.Tx) error {
+		_, _, err := s.transition(t.Context(), tx, uuid.MustParse(r.ID), run.Step{Kind: run.Lose, Attempt: 2, Reason: run.Unschedulable}, end{message: "no node"})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := s.Result(t.Context(), project, r.ID)
+	want := run.Result{RunID: r.ID, State: run.Failed, Reason: run.Unschedulable, Message: "no node", Artifacts: []run.Artifact{}}
+	if diff := cmp.Diff(want, result); diff != "" || err != nil {
+		t.Error(diff, err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // end is what a step leaves in the run's row besides its state.
 type end struct {
 	message string
-	result  []byte // JSON, nil for none
+	result  []byte // JSON, nil for none; of the last attempt that has ended
 	backoff time.Duration
 }
 
@@ -47,7 +47,7 @@ func (s *Store) transition(ctx context.Context, tx pgx.Tx, id uuid.UUID, step ru
 	}
 	_, err = tx.Exec(ctx, `
 		update runs set
-			state = $2, attempt = $3, reason = $4, message = $5, result = coalesce($6, result),
+			state = $2, attempt = $3, reason = $4, message = $5, result = case when $10 or $2 = 'queued' then $6 else result end,
 			cancel_asked_at = case when $7 then coalesce(cancel_asked_at, $8) end,
 			not_before = case when $2 = 'queued' then $9 else not_before end,
 			started_at = case when $2 = 'running' then coalesce(started_at, $8) else started_at end,
