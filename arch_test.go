@@ -65,6 +65,8 @@ var allowed = []rule{
 	{"agentrun/run", "what a run is; pure", nil},
 	{"agentrun/manager/store", "the only place that talks to Postgres", []string{"agentrun/run"}},
 	{"agentrun/manager/api", "HTTP for a store; knows no cluster: who a runner is, it is told", []string{"agentrun/manager/store", "agentrun/run"}},
+	{"agentrun/manager/identity", "whose pod a token is of; knows no run", []string{"internal/kube"}},
+	{"agentrun/manager/dispatch", "joins the store with the cluster: Jobs of attempts", []string{"agentrun/manager/identity", "agentrun/manager/store", "agentrun/run", "internal/fail", "internal/kube"}},
 	{"agentrun/manager", "the service: knows nothing of how it is released", []string{"agentrun/manager/api", "agentrun/manager/store", "internal/fail", "internal/canon"}},
 	{"agentrun/runner", "one attempt: knows nothing of how it is released", []string{"internal/fail", "internal/canon"}},
 	{"cmd/agentrun-mgr", "flags and environment for the manager", []string{"agentrun/manager", "agentrun/manager/api", "agentrun/manager/store", "agentrun/run", "internal/fail"}},
