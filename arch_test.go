@@ -77,9 +77,12 @@ var allowed = []rule{
 	{"cmd/agentrun-mgr", "flags and environment for the manager", []string{"agentrun/manager", "agentrun/manager/api", "agentrun/manager/page", "agentrun/manager/store", "agentrun/run", "internal/fail", "internal/kube"}},
 	{"agentrun/codex", "the only place that speaks to Codex", []string{"internal/child"}},
 	{"agentrun/codex/provider", "a model that does what it is told, for tests and the demo", nil},
+	{"agentrun/codex/provider/serve", "that model as a program", []string{"agentrun/codex/provider"}},
 	{"agentrun/codex/fakecodex", "Codex's bad days, for tests", nil},
 	{"agentrun/codex/codextest", "the real Codex, for tests", nil},
 	{"agentrun/runner", "one attempt: knows nothing of how it is released", []string{"agentrun/run", "agentrun/codex", "internal/child", "internal/fail"}},
+	{"agentrun/manager/identity", "whose pod a token is of; knows no run", []string{"internal/kube"}},
+	{"agentrun/manager/dispatch", "joins the store with the cluster: Jobs of attempts", []string{"agentrun/manager/identity", "agentrun/manager/store", "agentrun/run", "internal/fail", "internal/kube"}},
 	{"cmd/agentrun-runner", "flags and environment for the runner", []string{"agentrun/runner", "internal/fail"}},
 
 	{"examples", "a second project, as files", nil},

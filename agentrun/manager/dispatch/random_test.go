@@ -57,8 +57,17 @@ func TestHistories(t *testing.T) {
 			weight int
 			what   func()
 		}{
-			{3, h.users}, {6, h.passes}, {2, h.killedInAPass}, {1, h.killed}, {8, h.podsGetOn}, {4, h.runnersWork},
-			{1, h.stranger}, {1, h.cluster.Forget}, {2, h.faults}, {3, h.time}, {2, h.collect},
+			{3, h.users},
+			{6, h.passes},
+			{2, h.killedInAPass},
+			{1, h.killed},
+			{8, h.podsGetOn},
+			{4, h.runnersWork},
+			{1, h.stranger},
+			{1, h.cluster.Forget},
+			{2, h.faults},
+			{3, h.time},
+			{2, h.collect},
 		}
 		var turns []func()
 		for _, s := range steps {
@@ -176,12 +185,15 @@ func (h *history) time() {
 	}
 }
 
-// may notes that a Job's attempt may be lost for this.
-func (h *history) may(job string, reason run.Reason) {
-	if h.allowed[job] == nil {
-		h.allowed[job] = map[run.Reason]bool{}
+// open reports whether a Job's attempt has not ended: what happens later explains
+// nothing.
+func (h *history) open(job object) bool {
+	id, attempt := h.attemptOf(job)
+	a, err := h.store.Attempt(h.ctx, id, attempt)
+	if err != nil {
+		h.rt.Fatal(err)
 	}
-	h.allowed[job][reason] = true
+	return a.State != run.Ended && a.State != run.Lost
 }
 
 // podsGetOn makes pods of Jobs and lets them change.
@@ -209,18 +221,20 @@ func (h *history) podsGetOn() {
 }
 
 func (h *history) becomes(job, status object) {
-	name := field(job, "metadata", "name")
 	h.givePod(job, status)
+	if !h.open(job) {
+		return
+	}
+	reason := run.RunnerLost // it is running, or has ended without a word
 	switch fmt.Sprint(status) {
 	case fmt.Sprint(podOOM), fmt.Sprint(podEvicted):
-		h.may(name, run.Evicted)
+		reason = run.Evicted
 	case fmt.Sprint(podNoNode):
-		h.may(name, run.Unschedulable)
+		reason = run.Unschedulable
 	case fmt.Sprint(podPulling), fmt.Sprint(podNoImage):
-		h.may(name, run.ImagePull)
-	default: // it is running, or has ended without a word
-		h.may(name, run.RunnerLost)
+		reason = run.ImagePull
 	}
+	h.allowed[field(job, "metadata", "name")] = map[run.Reason]bool{reason: true}
 }
 
 // runnersWork lets those in running pods claim, live and finish.
@@ -257,7 +271,12 @@ func (h *history) stranger() {
 	if a.JobUID == "" {
 		h.remade[name]++
 	}
-	h.may(name, run.RunnerLost)
+	if h.open(job) {
+		if h.allowed[name] == nil {
+			h.allowed[name] = map[run.Reason]bool{}
+		}
+		h.allowed[name][run.RunnerLost] = true
+	}
 	h.vanish(job)
 }
 
@@ -294,7 +313,10 @@ func (h *history) comeToAnEnd() {
 	for _, id := range h.runs {
 		h.rt.Logf("%+v", h.get(id))
 	}
-	h.rt.Fatalf("it never comes to an end: Jobs %v", h.cluster.All("jobs"))
+	for _, job := range h.cluster.All("jobs") {
+		h.rt.Logf("%v, %v", job["metadata"], job["status"])
+	}
+	h.rt.Fatalf("it never comes to an end")
 }
 
 // ended reports whether all runs have ended, and with them all Jobs.
