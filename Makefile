@@ -8,20 +8,20 @@ export CGO_ENABLED := 0
 GO_TOOLS := go tool -modfile=tools/go.mod
 BUILDKIT := bin/buildkitd bin/buildctl
 TOOLCHAIN = $(shell sed -n 's/^toolchain //p' go.mod)
-PACKAGES := ca-certificates docker-registry runc buildah uidmap busybox-static postgresql git
+PACKAGES := ca-certificates docker-registry runc buildah uidmap busybox-static postgresql git chromium fonts-noto-core bsdutils
 
 SCENARIOS = .
 ROOTS := /etc/ssl/certs/ca-certificates.crt
 TOOLCHAIN_IMAGE := .cache/toolchain/index.json
 
-.PHONY: help demo demo-down rehearse test e2e lab-test unit kill check fuzz bench toolchain lab deps clean
+.PHONY: help demo demo-down rehearse test e2e lab-test unit kill check fuzz bench toolchain programs lab deps clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
-demo: deps bin/lane lab toolchain ## two commits of this repository, stage by stage, then released in a real cluster (as root)
+demo: deps programs lab toolchain ## two commits, stage by stage, then released in a real cluster, and a run on the release (as root)
 	tools/rehearse
-	bin/lab demo --repository . --lane bin/lane --toolchain .cache/toolchain
+	bin/lab demo --repository . --lane bin/lane --agentrun bin/agentrun --model bin/model --toolchain .cache/toolchain
 
 demo-down: lab ## take the demo's cluster away again
 	bin/lab down
@@ -68,6 +68,10 @@ lab: ## the program of the lab, as bin/lab
 
 deps: $(BUILDKIT) ## what tests and demo need: Debian packages and BuildKit
 	@tools/packages $(PACKAGES)
+
+programs: bin/lane ## the commands lane and agentrun, as bin/lane and bin/agentrun
+	@go build -trimpath -o bin/ ./cmd/agentrun
+	@go build -trimpath -o bin/model ./agentrun/codex/provider/serve
 
 bin/lane: FORCE
 	@go build -trimpath -o bin/lane ./cmd/lane

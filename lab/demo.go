@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -15,8 +14,8 @@ func demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Open the repository's lane in the lab and release two commits",
 		Long: `Opens the lane of the repository around this folder in the lab, releases its
-commit, then a second one that touches one service, and shows the verdict of
-both. The lab is brought up first; everything stays up to look at.`,
+commit, then a second one that touches one service, shows the verdict of both, and
+ends with a user's run on what was released. The lab is brought up first; everything stays up to look at.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := open()
@@ -26,11 +25,6 @@ both. The lab is brought up first; everything stays up to look at.`,
 			if err := l.Up(cmd.Context()); err != nil {
 				return err
 			}
-			for _, path := range []*string{&o.Repository, &o.Program, &o.Toolchain} {
-				if *path, err = filepath.Abs(*path); err != nil {
-					return err
-				}
-			}
 			o.Say = os.Stdout
 			return lanes.Demo(cmd.Context(), l, o)
 		},
@@ -38,6 +32,8 @@ both. The lab is brought up first; everything stays up to look at.`,
 	cmd.Flags().StringVar(&o.Repository, "repository", "..", "the `dir`ectory of the source repository")
 	cmd.Flags().StringVar(&o.Commit, "commit", "HEAD", "the `commit` to begin with")
 	cmd.Flags().StringVar(&o.Program, "lane", "../bin/lane", "the lane `program`")
+	cmd.Flags().StringVar(&o.Agentrun, "agentrun", "../bin/agentrun", "the agentrun `program`")
+	cmd.Flags().StringVar(&o.Model, "model", "../bin/model", "a `program` that serves a model")
 	cmd.Flags().StringVar(&o.Toolchain, "toolchain", "../.cache/toolchain", "the `dir`ectory that make toolchain wrote")
 	return cmd
 }

@@ -50,6 +50,14 @@ func (l *Lab) Run(cmd *exec.Cmd) error {
 	return l.Namespace().Do(cmd.Run)
 }
 
+// Start is Run for a command that the caller waits for.
+func (l *Lab) Start(cmd *exec.Cmd) error {
+	if cmd.Env == nil {
+		cmd.Env = append(l.Env(), "HOME="+os.Getenv("HOME"), "LC_ALL=C.UTF-8")
+	}
+	return l.Namespace().Do(cmd.Start)
+}
+
 // Kubectl runs kubectl as the administrator and returns what it prints.
 func (l *Lab) Kubectl(ctx context.Context, stdin string, args ...string) (string, error) {
 	bin, err := l.binaries()

@@ -10,8 +10,13 @@ import (
 )
 
 // Demo opens a lane and carries two commits through it. The second touches one
-// service, and the pod of the other one is not restarted.
+// service, and the pod of the other one is not restarted. Then a user's run takes place
+// on what was released.
 func Demo(ctx context.Context, lab *cluster.Lab, o Options) error {
+	if err := o.absolute(); err != nil {
+		return err
+	}
+	o.Change, o.Message = letRunnersReachTheModel, "Runners may reach the demo's model."
 	l, err := Open(ctx, lab, o)
 	if err != nil {
 		return err
@@ -45,7 +50,7 @@ func Demo(ctx context.Context, lab *cluster.Lab, o Options) error {
 		return fmt.Errorf("the pods of agentrun-mgr were restarted: %s, now %s", before, after)
 	}
 	fmt.Fprintf(o.Say, "\nagentrun-mgr was reused, and its pods are the same: %s\n", after)
-	return nil
+	return l.run(ctx, o)
 }
 
 func (l *Lane) release(ctx context.Context, title, commit string) error {

@@ -18,6 +18,8 @@ type Options struct {
 	Repository string // a clone or work tree of the source
 	Commit     string // the commit to begin with
 	Program    string // the lane command
+	Agentrun   string // the users' command; Demo needs it
+	Model      string // a program that serves a model; Demo needs it
 	Toolchain  string // folder of the toolchain image's OCI layout
 	Say        io.Writer
 

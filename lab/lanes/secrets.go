@@ -81,7 +81,7 @@ func (l *Lane) RuntimeSecrets(ctx context.Context) error {
 	if _, err := once(auth, func() ([]byte, error) { return fmt.Appendf(nil, "{\"OPENAI_API_KEY\": %q}\n", "lab-"+rand.Text()), nil }); err != nil {
 		return err
 	}
-	if err := os.WriteFile(config, []byte("model = \"lab\"\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(codexConfig), 0o600); err != nil {
 		return err
 	}
 	return l.Run(ctx, "secrets", "create", "codex", "--auth-json", auth, "--config-toml", config)
