@@ -151,7 +151,11 @@ COPY tool /tool
 ENTRYPOINT ["/tool"]
 -- web/Dockerfile --
 FROM scratch
+COPY archives/fonts/ /
 COPY web/static /static
+-- web/archives.lock --
+# what the page is drawn with
+archive fonts/sans sha256:4444444444444444444444444444444444444444444444444444444444444444 https://fonts.example.com/sans.tar.gz
 -- web/static/index.html --
 -- web/static/css/web.css --
 -- web/notes.txt --
@@ -167,7 +171,7 @@ COPY web/static /static
     { "id": "api", "kind": "deployment", "enabled": true, "build": { "go": "./cmd/api" } },
     { "id": "plain", "kind": "deployment", "enabled": true, "build": { "go": "cmd/plain" } },
     { "id": "tool", "kind": "deployment", "enabled": true, "build": { "go": "./cmd/tool", "dockerfile": "deploy/images/tool.Dockerfile" } },
-    { "id": "web", "kind": "deployment", "enabled": true, "build": { "dockerfile": "web/Dockerfile", "inputs": ["web/static/**"] } },
+    { "id": "web", "kind": "deployment", "enabled": true, "build": { "dockerfile": "web/Dockerfile", "inputs": ["web/static/**"], "archives": "web/archives.lock" } },
     { "id": "off", "kind": "deployment", "enabled": false, "build": { "go": "./cmd/nowhere" } }
   ]
 }
@@ -244,6 +248,9 @@ func TestE4_RebuildsExactlyWhatReadsTheChange(t *testing.T) {
 		{"a godebug line", "go.mod", "toolchain go1.26.8", "toolchain go1.26.8\n\ngodebug http2client=0", every, "go.mod: godebug http2client added: 0"},
 		{"a base image", "deploy/images/images.lock", strings.Repeat("1", 64), strings.Repeat("3", 64), "tool", "base image base registry.example.com/base@sha256:111111111111… → registry.example.com/base@sha256:333333333333…"},
 		{"a base image that nobody uses", "deploy/images/images.lock", strings.Repeat("2", 64), strings.Repeat("3", 64), "", ""},
+		{"an archive", "web/archives.lock", strings.Repeat("4", 64), strings.Repeat("5", 64), "web", "archive fonts/sans sha256:444444444444… → sha256:555555555555…"},
+		{"where an archive is", "web/archives.lock", "fonts.example.com", "mirror.example.com", "", ""},
+		{"a comment about archives", "web/archives.lock", "# what", "# all that", "", ""},
 		{"a comment in the lock", "deploy/images/images.lock", "# images", "# the images", "", ""},
 		{"F6: what should run, not what it is made of", "deploy/deploy.json", `"kind": "deployment", "enabled": true, "build": { "go": "./cmd/api" }`, `"kind": "deployment", "enabled": true, "replicas": 5, "args": ["x"], "build": { "go": "cmd/api/" }`, "", ""},
 		{"F6: another lane and cluster", "deploy/deploy.json", `"lane": "v0.1",`, `"lane": "v0.2",`, "", ""},

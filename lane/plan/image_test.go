@@ -25,6 +25,10 @@ func main() {}
 -- assets/deep/c.png --
 -- assets/notes.txt --
 -- bin --
+-- archives.lock --
+archive fonts/sans sha256:4444444444444444444444444444444444444444444444444444444444444444 https://fonts.example.com/sans.tar.gz
+-- bad.lock --
+archive fonts/sans
 -- .dockerignore --
 *
 `
@@ -61,6 +65,13 @@ func TestF5_DockerfileAndInputsAgree(t *testing.T) {
 		{"a file that hides others", "COPY . /", intent.Build{Inputs: []string{"**"}}, "", ".dockerignore: it would hide inputs from the build"},
 		{"a link", "COPY links /", intent.Build{Inputs: []string{"links/*"}}, "", "links/a: a link or submodule cannot be an input of an image"},
 		{"a name that is not UTF-8", "COPY odd /", intent.Build{Inputs: []string{"odd/*"}}, "", `"odd/\xff": its name is not UTF-8`},
+		{"a tree of archives", "COPY archives/fonts/ /", intent.Build{Archives: "archives.lock"}, "", ""},
+		{"a part of a tree", "COPY archives/fonts/usr/share /", intent.Build{Archives: "archives.lock"}, "", "which is no tree of the archives"},
+		{"another tree", "COPY archives/sans/ /", intent.Build{Archives: "archives.lock"}, "", "which is no tree of the archives"},
+		{"a tree without a lock", "COPY archives/fonts/ /", intent.Build{Inputs: []string{"assets/a.png"}}, "", "it copies archives/fonts, which is not in commit"},
+		{"a lock that is not there", "COPY archives/fonts/ /", intent.Build{Archives: "none.lock"}, "", "none.lock: it is not in commit"},
+		{"a lock that is none", "COPY archives/fonts/ /", intent.Build{Archives: "bad.lock"}, "", "bad.lock:1: an archive has a name, a digest and an address"},
+		{"lane's certificate authorities", "COPY ca-certificates.crt /etc/", intent.Build{Inputs: []string{"assets/a.png"}}, "assets/a.png", ""},
 		{"no Dockerfile", "", intent.Build{Dockerfile: "none/Dockerfile"}, "", "none/Dockerfile: it is not in commit"},
 	}
 	for _, tt := range tests {

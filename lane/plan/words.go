@@ -47,6 +47,8 @@ func phrase(c canon.Change, dockerfile string) (rank int, text string) {
 		return 2, dockerfile + " " + happened(c)
 	case kind == "base":
 		return 1, "base image " + name + " " + arrow(canon.Change{Before: digest(c.Before), After: digest(c.After)})
+	case kind == "archive":
+		return 1, "archive " + name + " " + archiveChange(c)
 	case kind == "go.mod":
 		return 2, "go.mod: " + name + " " + arrow(c)
 	}
@@ -80,6 +82,16 @@ func digest(reference string) string {
 		return reference
 	}
 	return name + "@sha256:" + hex[:min(12, len(hex))] + "…"
+}
+
+// archiveChange says of an archive's bytes, or that other files of it are taken.
+func archiveChange(c canon.Change) string {
+	before, _, _ := strings.Cut(c.Before, " ")
+	after, _, _ := strings.Cut(c.After, " ")
+	if before == after {
+		return "is taken apart in another way"
+	}
+	return arrow(canon.Change{Before: strings.TrimPrefix(digest("@"+before), "@"), After: strings.TrimPrefix(digest("@"+after), "@")})
 }
 
 // joinModules makes one change of a module that left in one version and came in
