@@ -136,6 +136,20 @@ func (m *manager) story() []string {
 	return story
 }
 
+// said puts the pieces of a message together, whatever their borders are.
+func (m *manager) said(item string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var text string
+	for _, e := range m.events {
+		var data run.TextData
+		if e.Type == run.MessageDelta && json.Unmarshal(e.Data, &data) == nil && data.ItemID == item {
+			text += data.Text
+		}
+	}
+	return text
+}
+
 func summary(t *testing.T, e run.RunnerEvent) string {
 	t.Helper()
 	var data struct {
