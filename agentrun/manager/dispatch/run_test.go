@@ -77,7 +77,7 @@ func TestReplicasRunAtOnce(t *testing.T) {
 	w.config.MaxRunning = limit + 1
 	var mu sync.Mutex
 	n := 0
-	w.cluster.Fault = func(rw http.ResponseWriter, r *http.Request) bool {
+	w.cluster.Before(func(rw http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Query().Has("watch") {
 			return false
 		}
@@ -91,7 +91,7 @@ func TestReplicasRunAtOnce(t *testing.T) {
 			return true
 		}
 		return false
-	}
+	})
 	w.config.Limits.Adopt = time.Millisecond // no patience: they must get in each other's way
 	replicas := []*replica{w.loop(t), w.loop(t)}
 	w.store.Changed = func(string) {
