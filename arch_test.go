@@ -202,7 +202,7 @@ func hasPackageDoc(file string) bool {
 
 // TestH1_DiagnosisWritesNothing: every write to a cluster is given a kube.Write, so
 // the files that say so are all that can write; what looks at a lane is not among
-// them.
+// them. The manager writes its own Jobs (rule H2).
 func TestH1_DiagnosisWritesNothing(t *testing.T) {
 	writers := []string{"agentrun/manager/dispatch/act.go", "cmd/lane/accept.go", "cmd/lane/objects_apply.go", "cmd/lane/release.go", "cmd/lane/release_create.go", "cmd/lane/secrets.go"}
 	var found []string

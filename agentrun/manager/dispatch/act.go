@@ -18,6 +18,9 @@ import (
 // maxTry is the longest pause between two tries to make a Job.
 const maxTry = 15 * time.Second
 
+// errLater is that there is nothing to do yet, and so nothing to say.
+var errLater = errors.New("it is not time yet")
+
 // refused is that the cluster, or the template, does not let the Job be.
 type refused struct{ error }
 
@@ -26,7 +29,7 @@ type refused struct{ error }
 // lost; while the cluster cannot be asked it waits.
 func (d *Dispatcher) schedule(ctx context.Context, template *batchv1.Job, a store.OpenAttempt, m *memory, t lasting) error {
 	if template == nil || d.Now().Before(m.next) || !m.mine && t.state < d.Limits.Adopt {
-		return nil
+		return errLater
 	}
 	job, err := d.provide(ctx, template, a)
 	if err != nil {
@@ -55,7 +58,11 @@ func (d *Dispatcher) notMade(ctx context.Context, a store.OpenAttempt, m *memory
 	case m.refused.IsZero():
 		m.refused = now
 	case now.Sub(m.refused) > d.Limits.Start:
-		return d.lose(ctx, a, verdict{true, run.ConfigInvalid, "its Job cannot be made: " + fail.Clean(no.Error(), 500)})
+		why := no.error
+		if e, ok := errors.AsType[*fail.Error](why); ok {
+			why = e.Err // without the API server's address, which is not the user's
+		}
+		return d.lose(ctx, a, verdict{true, run.ConfigInvalid, "its Job cannot be made: " + fail.Clean(why.Error(), 500)})
 	}
 	return err
 }
@@ -132,8 +139,11 @@ func (d *Dispatcher) delete(ctx context.Context, name string, uid types.UID) err
 		return nil // nobody knows of one; a Job that was made unseen is a leftover
 	}
 	err := d.Kube.Delete(ctx, jobs, d.Namespace, name, uid, kube.Write{Last: true})
-	if kube.IsNotFound(err) || kube.IsConflict(err) {
-		return nil
+	if err != nil && !kube.IsNotFound(err) && !kube.IsConflict(err) {
+		return err
 	}
-	return err
+	d.mu.Lock()
+	d.deleted[uid] = d.Now()
+	d.mu.Unlock()
+	return nil
 }

@@ -38,6 +38,7 @@ type Dispatcher struct {
 	mu      sync.Mutex
 	known   map[key]*memory         // open attempts
 	orphans map[types.UID]time.Time // Jobs without an open attempt: since when
+	deleted map[types.UID]time.Time // Jobs on their way out, which the watch may have yet to tell
 	said    map[string]string       // by what was being done, the error that was logged last
 }
 
@@ -59,7 +60,7 @@ func New(c Config) *Dispatcher {
 	return &Dispatcher{
 		Config: c, wake: make(chan struct{}, 1),
 		jobs: mirror[batchv1.Job]{gvr: jobs}, pods: mirror[corev1.Pod]{gvr: pods},
-		known: map[key]*memory{}, orphans: map[types.UID]time.Time{}, said: map[string]string{},
+		known: map[key]*memory{}, orphans: map[types.UID]time.Time{}, deleted: map[types.UID]time.Time{}, said: map[string]string{},
 	}
 }
 

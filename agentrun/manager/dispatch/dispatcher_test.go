@@ -56,12 +56,12 @@ func TestARunFromItsJobToItsEnd(t *testing.T) {
 	needPostgres(t)
 	w := newWorld(t, t)
 	managers := make(chan string, 10)
-	w.cluster.Fault = func(_ http.ResponseWriter, r *http.Request) bool {
+	w.cluster.Before(func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPost {
 			managers <- r.URL.Query().Get("fieldManager")
 		}
 		return false
-	}
+	})
 	d := w.start(t)
 	r := w.submit(run.Request{Deadline: 60})
 	w.pass(d)
@@ -139,12 +139,12 @@ func TestKilledAfterTheJob(t *testing.T) {
 	w := newWorld(t, t)
 	first := w.start(t)
 	w.settle(first)
-	w.cluster.After = func(r *http.Request) {
+	w.cluster.After(func(r *http.Request) {
 		if r.Method == http.MethodPost {
 			first.kill()
 			<-r.Context().Done()
 		}
-	}
+	})
 	r := w.submit(run.Request{})
 	first.pass(first.ctx)
 	first.end()
@@ -156,7 +156,7 @@ func TestKilledAfterTheJob(t *testing.T) {
 	if w.claim(w.named("pods", jobName(r.ID, "1")+"-abcde")) {
 		t.Error("a pod of a Job that nobody knows has claimed it")
 	}
-	w.cluster.After = nil
+	w.cluster.After(nil)
 	second := w.start(t)
 	w.pass(second)
 	w.later(w.config.Limits.Adopt)
@@ -199,12 +199,12 @@ func TestCancel(t *testing.T) {
 	}
 
 	// One whose Job cannot be made.
-	w.cluster.Fault = func(rw http.ResponseWriter, r *http.Request) bool {
+	w.cluster.Before(func(rw http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPost {
 			kubetest.Status(http.StatusInternalServerError, "InternalError", "etcd", "")(rw, r)
 		}
 		return r.Method == http.MethodPost
-	}
+	})
 	pending := w.submit(run.Request{})
 	w.pass(d)
 	w.wantRun(pending.ID, run.Starting, "")
@@ -231,14 +231,13 @@ func TestJobsThatAreRefused(t *testing.T) {
 			w := newWorld(t, t)
 			d := w.start(t)
 			w.settle(d)
-			answer := tt.answer
-			w.cluster.Fault = func(rw http.ResponseWriter, r *http.Request) bool {
-				if r.Method != http.MethodPost || answer == nil {
+			w.cluster.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+				if r.Method != http.MethodPost {
 					return false
 				}
-				answer(rw, r)
+				tt.answer(rw, r)
 				return true
-			}
+			})
 			r := w.submit(run.Request{MaxAttempts: 3})
 			for range 8 {
 				w.pass(d)
@@ -248,14 +247,14 @@ func TestJobsThatAreRefused(t *testing.T) {
 			w.pass(d)
 			if tt.lost {
 				got := w.wantRun(r.ID, run.Failed, run.ConfigInvalid)
-				if !strings.HasPrefix(got.Message, "its Job cannot be made: ") {
+				if !strings.HasPrefix(got.Message, "its Job cannot be made: ") || strings.Contains(got.Message, w.cluster.URL) {
 					t.Errorf("it says %q", got.Message)
 				}
 				return
 			}
 			w.later(time.Hour)
 			w.pass(d)
-			answer = nil
+			w.cluster.Before(nil)
 			w.later(16 * time.Second)
 			w.pass(d)
 			w.wantRun(r.ID, run.Starting, "")

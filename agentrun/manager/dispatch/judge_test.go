@@ -85,6 +85,7 @@ func TestJudge(t *testing.T) {
 		{"no secret", run.Scheduled, slow, jobWith(), waiting("CreateContainerConfigError"), run.ConfigInvalid, "home cannot be made"},
 		{"no node", run.Scheduled, slow, jobWith(), condition(corev1.PodScheduled, corev1.ConditionFalse), run.Unschedulable, "no node took the pod within 2m0s: Because: said so"},
 		{"no scheduler", run.Scheduled, slow, jobWith(), podWith(func(p *corev1.Pod) { p.Spec.NodeName = "" }), run.Unschedulable, "no node"},
+		{"no kubelet", run.Scheduled, slow, jobWith(), phase(corev1.PodPending, ""), run.RunnerLost, "node has not begun"},
 		{"no volume", run.Scheduled, slow, jobWith(), condition(corev1.PodReadyToStartContainers, corev1.ConditionFalse), run.RunnerLost, "volumes and network"},
 		{"does not report", run.Scheduled, slow, jobWith(), started, run.RunnerLost, "has not reported"},
 		{"evicted before", run.Scheduled, early, jobWith(), phase(corev1.PodFailed, "Evicted"), run.Evicted, "Evicted: said so"},

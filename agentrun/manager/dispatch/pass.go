@@ -2,6 +2,8 @@ package dispatch
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,7 +37,9 @@ func (d *Dispatcher) pass(ctx context.Context) {
 	work.SetLimit(hands)
 	for _, a := range open {
 		work.Go(func() error {
-			d.report(ctx, "attempt "+a.JobName, d.handle(ctx, seen, template, a))
+			if err := d.handle(ctx, seen, template, a); !errors.Is(err, errLater) {
+				d.report(ctx, "attempt "+a.JobName, err)
+			}
 			return nil
 		})
 	}
@@ -127,6 +131,9 @@ func (d *Dispatcher) leftovers(seen cluster, open []store.OpenAttempt) []*batchv
 		wanted[keyOf(a)] = a
 	}
 	now := d.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	maps.DeleteFunc(d.deleted, func(_ types.UID, at time.Time) bool { return now.Sub(at) > maxTry })
 	var all []*batchv1.Job
 	orphans := map[types.UID]time.Time{}
 	for _, job := range seen.jobs {
@@ -134,7 +141,7 @@ func (d *Dispatcher) leftovers(seen cluster, open []store.OpenAttempt) []*batchv
 		if a, ok := wanted[k]; !ours || job.DeletionTimestamp != nil || ok && (a.JobUID == "" || a.JobUID == string(job.UID)) {
 			continue
 		}
-		if finished(job) && job.Spec.TTLSecondsAfterFinished != nil {
+		if _, going := d.deleted[job.UID]; going || finished(job) && job.Spec.TTLSecondsAfterFinished != nil {
 			continue
 		}
 		since, known := d.orphans[job.UID]

@@ -26,9 +26,6 @@ type history struct {
 	runs     []string
 	allowed  map[string]map[run.Reason]bool // by Job: what may be told as the cause, from what happened
 	remade   map[string]int                 // by Job: how often a stranger deleted it before it was noted
-
-	fault atomic.Pointer[func(w http.ResponseWriter, r *http.Request) bool]
-	after atomic.Pointer[func(r *http.Request)]
 }
 
 // Whatever happens: one Job for each attempt, an end for each run, the right reason for
@@ -37,15 +34,6 @@ func TestHistories(t *testing.T) {
 	needPostgres(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		h := &history{world: newWorld(rt, t), rt: rt, of: t, allowed: map[string]map[run.Reason]bool{}, remade: map[string]int{}}
-		h.cluster.Fault = func(w http.ResponseWriter, r *http.Request) bool {
-			f := h.fault.Load()
-			return f != nil && (*f)(w, r)
-		}
-		h.cluster.After = func(r *http.Request) {
-			if f := h.after.Load(); f != nil {
-				(*f)(r)
-			}
-		}
 		if err := h.store.PutProject(h.ctx, store.Project{Name: project, MaxRunning: 3}); err != nil {
 			rt.Fatal(err)
 		}
@@ -130,29 +118,29 @@ func (h *history) killedInAPass() {
 		return true
 	}
 	if h.pick(2, "when") == 0 {
-		h.fault.Store(new(func(_ http.ResponseWriter, r *http.Request) bool {
+		h.cluster.Before(func(_ http.ResponseWriter, r *http.Request) bool {
 			if strike(r) {
 				panic(http.ErrAbortHandler)
 			}
 			return false
-		}))
+		})
 	} else {
-		h.after.Store(new(func(r *http.Request) {
+		h.cluster.After(func(r *http.Request) {
 			if strike(r) {
 				panic(http.ErrAbortHandler)
 			}
-		}))
+		})
 	}
 	victim.pass(victim.ctx)
-	h.fault.Store(nil)
-	h.after.Store(nil)
+	h.cluster.Before(nil)
+	h.cluster.After(nil)
 	h.restart(i)
 }
 
 // faults of the API server during one pass.
 func (h *history) faults() {
 	kind := h.pick(4, "fault")
-	h.fault.Store(new(func(w http.ResponseWriter, r *http.Request) bool {
+	h.cluster.Before(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Query().Has("watch") {
 			return false
 		}
@@ -168,13 +156,13 @@ func (h *history) faults() {
 			return false
 		}
 		return true
-	}))
+	})
 	if kind == 3 {
-		h.after.Store(new(func(*http.Request) { panic(http.ErrAbortHandler) }))
+		h.cluster.After(func(*http.Request) { panic(http.ErrAbortHandler) })
 	}
 	h.passes()
-	h.fault.Store(nil)
-	h.after.Store(nil)
+	h.cluster.Before(nil)
+	h.cluster.After(nil)
 }
 
 // time goes by, and the store's clock may be set.

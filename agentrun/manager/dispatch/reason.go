@@ -104,8 +104,12 @@ func late(pod *corev1.Pod, limit time.Duration) (run.Reason, string) {
 			return run.Unschedulable, fmt.Sprintf("no node took the pod within %v: %s", limit, say(c.Reason, c.Message))
 		}
 	}
-	if pod.Spec.NodeName == "" && len(statuses(pod)) == 0 {
+	switch {
+	case len(statuses(pod)) > 0:
+	case pod.Spec.NodeName == "":
 		return run.Unschedulable, fmt.Sprintf("no node took the pod within %v", limit)
+	case !slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReadyToStartContainers }):
+		return run.RunnerLost, fmt.Sprintf("the pod's node has not begun with it within %v", limit)
 	}
 	for _, c := range statuses(pod) {
 		switch w := c.State.Waiting; {

@@ -77,7 +77,7 @@ func TestReplicasRunAtOnce(t *testing.T) {
 	w.config.MaxRunning = limit + 1
 	var mu sync.Mutex
 	n := 0
-	w.cluster.Fault = func(rw http.ResponseWriter, r *http.Request) bool {
+	w.cluster.Before(func(rw http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Query().Has("watch") {
 			return false
 		}
@@ -91,7 +91,7 @@ func TestReplicasRunAtOnce(t *testing.T) {
 			return true
 		}
 		return false
-	}
+	})
 	w.config.Limits.Adopt = time.Millisecond // no patience: they must get in each other's way
 	replicas := []*replica{w.loop(t), w.loop(t)}
 	w.store.Changed = func(string) {
@@ -132,5 +132,55 @@ func TestReplicasRunAtOnce(t *testing.T) {
 	}
 	if len(made) != all {
 		t.Errorf("%d Jobs were made", len(made))
+	}
+}
+
+// Postgres restarts under two replicas: what it confirmed is there, what it did not is
+// done again.
+func TestPostgresRestarts(t *testing.T) {
+	needPostgres(t)
+	w := newWorld(t, t)
+	w.config.Limits.Adopt = 10 * time.Millisecond
+	replicas := []*replica{w.loop(t), w.loop(t)}
+	var ids []string
+	for range 10 {
+		ids = append(ids, w.submit(run.Request{MaxAttempts: 1}).ID)
+	}
+	restarts := 0
+	w.until("the end of all runs", func() bool {
+		for _, job := range w.cluster.All("jobs") {
+			if id, attempt := w.attemptOf(job); restarts < 3 && attempt == 1 && id == ids[3*restarts] {
+				restarts++
+				if err := server.Stop(); err != nil {
+					t.Fatal(err)
+				}
+				for _, r := range replicas {
+					r.Wake()
+				}
+				if err := server.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if pod := w.givePod(job, podRunning); w.claim(pod) && w.finish(pod, run.Ending{State: run.Succeeded}) {
+				w.jobEnds(job, "Complete", "")
+			}
+		}
+		for _, r := range replicas {
+			r.Wake()
+		}
+		counts, err := w.store.OpenRuns(t.Context())
+		if err != nil && !store.Unavailable(err) {
+			t.Fatal(err)
+		}
+		return err == nil && counts[run.Starting]+counts[run.Running]+counts[run.Queued] == 0
+	})
+	for _, id := range ids {
+		w.wantRun(id, run.Succeeded, "")
+		if n := w.cluster.Made("jobs")[jobName(id, "1")]; n != 1 {
+			t.Errorf("the Job of %s was made %d times", id, n)
+		}
+	}
+	if restarts != 3 {
+		t.Errorf("Postgres restarted %d times", restarts)
 	}
 }

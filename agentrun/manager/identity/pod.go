@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -16,12 +15,10 @@ import (
 // ErrPod is that a pod is not one of the attempt's Job.
 var ErrPod = errors.New("the pod is not one of the attempt")
 
-// Job is the Job of an attempt.
+// Job is the Job of an attempt. Its uid is what nobody else can have.
 type Job struct {
-	RunID   string
-	Attempt int
-	Name    string
-	UID     string
+	Name string
+	UID  string
 }
 
 var pods = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
@@ -45,8 +42,6 @@ func (v *Verifier) CheckPod(ctx context.Context, pod Pod, job Job) error {
 		return fmt.Errorf("%w: another one has its name", ErrPod)
 	case p.DeletionTimestamp != nil:
 		return fmt.Errorf("%w: it is being deleted", ErrPod)
-	case p.Labels[RunLabel] != job.RunID, p.Labels[AttemptLabel] != strconv.Itoa(job.Attempt):
-		return fmt.Errorf("%w: its labels name another one", ErrPod)
 	}
 	for _, o := range p.OwnerReferences {
 		if o.APIVersion == "batch/v1" && o.Kind == "Job" && o.Controller != nil && *o.Controller &&

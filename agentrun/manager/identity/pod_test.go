@@ -11,7 +11,6 @@ import (
 
 func TestCheckPod(t *testing.T) {
 	const good = `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"run-1-abcde","namespace":"shop-v1","uid":"p-1",
-		"labels":{"agentrun.dev/run":"r","agentrun.dev/attempt":"1"},
 		"ownerReferences":[{"apiVersion":"batch/v1","kind":"Job","name":"run-1","uid":"j-1","controller":true}]}}`
 	edit := func(old, new string) http.HandlerFunc {
 		if !strings.Contains(good, old) {
@@ -19,7 +18,7 @@ func TestCheckPod(t *testing.T) {
 		}
 		return kubetest.Object(strings.Replace(good, old, new, 1))
 	}
-	job := Job{"r", 1, "run-1", "j-1"}
+	job := Job{"run-1", "j-1"}
 	tests := []struct {
 		name   string
 		answer http.HandlerFunc
@@ -29,8 +28,7 @@ func TestCheckPod(t *testing.T) {
 		{"gone", kubetest.Status(http.StatusNotFound, "NotFound", `pods "run-1-abcde" not found`, `{"name":"run-1-abcde","kind":"pods"}`), ErrPod},
 		{"another of its name", edit(`"p-1"`, `"p-2"`), ErrPod},
 		{"leaving", edit(`"uid":"p-1"`, `"uid":"p-1","deletionTimestamp":"2026-01-01T00:00:00Z"`), ErrPod},
-		{"another run", edit(`run":"r"`, `run":"q"`), ErrPod},
-		{"another attempt", edit(`attempt":"1"`, `attempt":"2"`), ErrPod},
+		{"a Job of another name", edit(`"name":"run-1","uid"`, `"name":"run-2","uid"`), ErrPod},
 		{"another Job", edit(`"j-1"`, `"j-2"`), ErrPod},
 		{"not its controller", edit(`"controller":true`, `"controller":false`), ErrPod},
 		{"another kind", edit(`"Job"`, `"ReplicaSet"`), ErrPod},
@@ -47,7 +45,7 @@ func TestCheckPod(t *testing.T) {
 		})
 	}
 	v, _, _ := verifier(t, kubetest.Script{"GET /api/v1/namespaces/shop-v1/pods/run-1-abcde": {kubetest.Object(strings.Replace(good, `"j-1"`, `""`, 1))}})
-	if err := v.CheckPod(t.Context(), wanted, Job{"r", 1, "run-1", ""}); !errors.Is(err, ErrPod) {
+	if err := v.CheckPod(t.Context(), wanted, Job{"run-1", ""}); !errors.Is(err, ErrPod) {
 		t.Errorf("a Job that nobody knows made it: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
 )
@@ -24,11 +25,8 @@ type Objects struct {
 	*Server
 	Namespace string
 
-	// Fault may answer instead of a request, or do something before it; true is that
-	// it did answer. After may do something after the request was carried out and
-	// before it is answered, such as losing the answer; it is the test's as well.
-	Fault func(w http.ResponseWriter, r *http.Request) bool
-	After func(r *http.Request)
+	fault atomic.Pointer[func(w http.ResponseWriter, r *http.Request) bool]
+	after atomic.Pointer[func(r *http.Request)]
 
 	mu      sync.Mutex
 	version int
@@ -65,12 +63,27 @@ func StartObjects(namespace string, unexpected func(request string)) *Objects {
 	return o
 }
 
+// Before is called for each request from now on; nil for none. It may answer, and is
+// true then: nothing else happens.
+func (o *Objects) Before(f func(w http.ResponseWriter, r *http.Request) bool) { o.fault.Store(&f) }
+
+// After is called, from now on, between the carrying out of a request that changes
+// something and its answer; nil for none. A panic with http.ErrAbortHandler loses the
+// answer.
+func (o *Objects) After(f func(r *http.Request)) { o.after.Store(&f) }
+
 func (o *Objects) handle(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if o.Fault != nil && o.Fault(w, r) {
+		if f := o.fault.Load(); f != nil && *f != nil && (*f)(w, r) {
 			return
 		}
 		h(w, r)
+	}
+}
+
+func (o *Objects) carriedOut(r *http.Request) {
+	if f := o.after.Load(); f != nil && *f != nil {
+		(*f)(r)
 	}
 }
 
@@ -222,9 +235,7 @@ func (o *Objects) create(w http.ResponseWriter, r *http.Request, resource string
 		o.objects[id] = obj
 	}
 	o.mu.Unlock()
-	if o.After != nil {
-		o.After(r)
-	}
+	o.carriedOut(r)
 	if taken {
 		Status(http.StatusConflict, "AlreadyExists", id+" already exists", "")(w, r)
 		return
@@ -259,9 +270,7 @@ func (o *Objects) delete(w http.ResponseWriter, r *http.Request, resource string
 		o.drop(resource, name)
 	}
 	o.mu.Unlock()
-	if o.After != nil {
-		o.After(r)
-	}
+	o.carriedOut(r)
 	switch {
 	case obj == nil:
 		o.missing(w, r, resource, name)
