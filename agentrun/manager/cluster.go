@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -26,20 +27,32 @@ type Cluster struct {
 // template reads the runner's Job as it is now.
 type template func() (*batchv1.Job, error)
 
-// account is the runners' ServiceAccount.
-func (read template) account() (string, error) {
-	job, err := read()
-	if err != nil {
-		return "", err
+// account is the runners' ServiceAccount. It is asked for each of a runner's requests, so
+// an answer counts for a moment.
+func (read template) account() func() (string, error) {
+	const moment = 5 * time.Second
+	var mu sync.Mutex
+	var name string
+	var until time.Time
+	return func() (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); now.After(until) {
+			job, err := read()
+			if err != nil {
+				return "", err
+			}
+			name, until = job.Spec.Template.Spec.ServiceAccountName, now.Add(moment)
+		}
+		return name, nil
 	}
-	return job.Spec.Template.Spec.ServiceAccountName, nil
 }
 
 // dispatcher makes Jobs of db's queued runs. It is woken by what changes there.
 func (c *Cluster) dispatcher(db *store.Store, t template, log *slog.Logger) *dispatch.Dispatcher {
 	d := dispatch.New(dispatch.Config{
 		Store: db, Kube: c.Kube, Namespace: c.Kube.Namespace, Template: t, ManagerURL: c.RunnerURL,
-		MaxRunning: c.MaxRunning, Every: 5 * time.Second, Limits: dispatch.DefaultLimits(), Now: time.Now, Log: log,
+		MaxRunning: c.MaxRunning, Every: 2 * time.Second, Limits: dispatch.DefaultLimits(), Now: time.Now, Log: log,
 	})
 	tell := db.Changed
 	db.Changed = func(runID string) {
@@ -53,7 +66,7 @@ func (c *Cluster) dispatcher(db *store.Store, t template, log *slog.Logger) *dis
 type gate struct{ verifier *identity.Verifier }
 
 func (c *Cluster) gate(t template) gate {
-	return gate{identity.New(identity.Config{Kube: c.Kube, Namespace: c.Kube.Namespace, Account: t.account})}
+	return gate{identity.New(identity.Config{Kube: c.Kube, Namespace: c.Kube.Namespace, Account: t.account()})}
 }
 
 func (g gate) attempt(ctx context.Context, token string) (api.PodIdentity, error) {
@@ -73,7 +86,7 @@ func (g gate) checkPod(ctx context.Context, pod api.PodIdentity, a store.Attempt
 	}
 	err := g.verifier.CheckPod(ctx,
 		identity.Pod{Namespace: pod.Namespace, ServiceAccount: pod.ServiceAccount, Name: pod.PodName, UID: pod.PodUID},
-		identity.Job{RunID: a.RunID, Attempt: a.Number, Name: a.JobName, UID: a.JobUID})
+		identity.Job{Name: a.JobName, UID: a.JobUID})
 	if errors.Is(err, identity.ErrPod) {
 		err = fmt.Errorf("%w: %w", api.ErrPod, err)
 	}

@@ -14,8 +14,6 @@ import (
 
 // Attempt is what is known of one try at a run.
 type Attempt struct {
-	RunID   string
-	Number  int
 	State   run.AttemptState
 	JobName string
 	JobUID  string // "" until the Job is known to exist
@@ -28,7 +26,7 @@ func (s *Store) Attempt(ctx context.Context, id string, attempt int) (Attempt, e
 	if err != nil {
 		return Attempt{}, err
 	}
-	a := Attempt{RunID: id, Number: attempt}
+	var a Attempt
 	err = s.Pool.QueryRow(ctx, `select state, job_name, job_uid, pod_uid from attempts where run_id = $1 and attempt = $2`, u, attempt).
 		Scan(&a.State, &a.JobName, &a.JobUID, &a.PodUID)
 	if errors.Is(err, pgx.ErrNoRows) {
