@@ -20,6 +20,7 @@ func (l *Lab) Host(ctx context.Context) error {
 		GitUser:      GitUser,
 		PasswordFile: l.GitPasswordFile(),
 		Volumes:      l.path("data", "volumes"),
+		DNSAddress:   NodeIP,
 		Config: func(ctx context.Context) (*rest.Config, error) {
 			api, err := l.component("apiserver")
 			if err != nil {

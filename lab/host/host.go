@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -36,6 +38,7 @@ type Host struct {
 	GitUser      string
 	PasswordFile string
 	Volumes      string // the folder of volumes
+	DNSAddress   string // where the cluster's DNS answers
 	// Config waits until the API server is there and returns how to reach it.
 	Config func(context.Context) (*rest.Config, error)
 }
@@ -69,11 +72,19 @@ func (h Host) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		group.Go(func() error { return netpolicy.Follow(ctx, client, h.applyNFT) })
+		group.Go(func() error { return netpolicy.Follow(ctx, client, []*corev1.Pod{h.dns()}, h.applyNFT) })
 		group.Go(func() error { return volumes.Recycle(ctx, client, h.Volumes) })
 		return nil
 	})
 	return group.Wait()
+}
+
+// dns is the cluster's DNS as the pod that it is elsewhere.
+func (h Host) dns() *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "coredns", Labels: map[string]string{"k8s-app": "kube-dns"}},
+		Status:     corev1.PodStatus{PodIP: h.DNSAddress},
+	}
 }
 
 func (h Host) serve(ctx context.Context, group *errgroup.Group, address string, handler http.Handler) error {

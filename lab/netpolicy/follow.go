@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -13,8 +14,9 @@ import (
 )
 
 // Follow applies the rendered policies whenever a policy, a pod or a namespace
-// changes, until ctx ends.
-func Follow(ctx context.Context, client kubernetes.Interface, apply func(script string) error) error {
+// changes, until ctx ends. daemons are programs of the node that stand where a real
+// cluster has pods, with the labels and the address of those.
+func Follow(ctx context.Context, client kubernetes.Interface, daemons []*corev1.Pod, apply func(script string) error) error {
 	factory := informers.NewSharedInformerFactory(client, 0)
 	defer factory.Shutdown()
 	policies := factory.Networking().V1().NetworkPolicies()
@@ -48,7 +50,7 @@ func Follow(ctx context.Context, client kubernetes.Interface, apply func(script 
 		p, _ := policies.Lister().List(labels.Everything())
 		n, _ := namespaces.Lister().List(labels.Everything())
 		q, _ := pods.Lister().List(labels.Everything())
-		script := Render(p, n, q)
+		script := Render(p, n, append(daemons, q...))
 		if script == last {
 			continue
 		}
