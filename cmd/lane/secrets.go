@@ -277,6 +277,12 @@ func (w *secretWriter) write(ctx context.Context, src *source, s *secrets.Secret
 			return err
 		}
 	}
+	var again *restart
+	if w.rotate {
+		if again, err = w.prepareRestart(ctx, src, c, s); err != nil {
+			return err
+		}
+	}
 	how.Force = w.force
 	_, err = c.Apply(ctx, secretObjects, obj, how)
 	switch {
@@ -292,21 +298,28 @@ func (w *secretWriter) write(ctx context.Context, src *source, s *secrets.Secret
 		return fmt.Errorf("making the Secret: %w", err)
 	}
 	doc := secretDocument{header: headerOf("SecretWritten"), SourceCommitID: src.commit, Namespace: s.Namespace, Name: s.Name, Keys: s.Keys(), DryRun: w.dryRun}
-	if w.rotate {
-		doc.Restart = secrets.Readers(src.intent, s.Name)
+	var failed error
+	if again != nil {
+		doc.Restart, failed = again.begin(ctx)
 	}
-	return w.app.emit(doc, func(out io.Writer) { writeSecret(out, &doc) })
+	if err := w.app.emit(doc, func(out io.Writer) { writeSecret(out, &doc) }); err != nil {
+		return err
+	}
+	if doc.Restart != nil && !w.dryRun {
+		w.app.note("follow it with %s", again.comeBack())
+	}
+	return failed
 }
 
 // secretDocument is what `lane secrets create -o json` prints.
 type secretDocument struct {
 	header
-	SourceCommitID string   `json:"sourceCommitId"`
-	Namespace      string   `json:"namespace"`
-	Name           string   `json:"name"`
-	Keys           []string `json:"keys"`
-	Restart        []string `json:"restart,omitempty"` // services that go on with the old values until their pods are replaced
-	DryRun         bool     `json:"dryRun,omitzero"`
+	SourceCommitID string           `json:"sourceCommitId"`
+	Namespace      string           `json:"namespace"`
+	Name           string           `json:"name"`
+	Keys           []string         `json:"keys"`
+	Restart        *restartDocument `json:"restart,omitempty"` // of services that go on with the old values until their pods are replaced
+	DryRun         bool             `json:"dryRun,omitzero"`
 }
 
 func writeSecret(w io.Writer, doc *secretDocument) {
@@ -315,8 +328,12 @@ func writeSecret(w io.Writer, doc *secretDocument) {
 		verb = "would apply"
 	}
 	fmt.Fprintf(w, "%s Secret %s/%s with %s\n", verb, doc.Namespace, doc.Name, strings.Join(doc.Keys, " and "))
-	if len(doc.Restart) > 0 {
-		fmt.Fprintf(w, "its old values are in use until the pods of %s are replaced\n", strings.Join(doc.Restart, " and "))
+	if r := doc.Restart; r != nil {
+		does := "replaces"
+		if doc.DryRun {
+			does = "would replace"
+		}
+		fmt.Fprintf(w, "%s %s the pods of %s, which read it when they start\n", r.PipelineRun, does, strings.Join(r.Services, " and "))
 	}
 }
 

@@ -21,7 +21,12 @@ func (a *app) secretsRotate() *cobra.Command {
 		Long: `rotate replaces all values of one of the lane's Secrets, by one server-side apply:
 whoever reads it gets all of the old ones or all of the new ones. Values come from
 files, or from the standard input as "-", never from the command line, and nothing
-prints them. --dry-run tells names and keys alone.`,
+prints them. --dry-run tells names and keys alone.
+
+Services whose pods read the Secret when they start go on with the old values. For
+them a PipelineRun of what is released is made, which builds nothing: it promotes a
+new, random generation, and Argo CD replaces their pods. Jobs and runs read the new
+values by themselves. A lane that is held stays at its release.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
