@@ -509,3 +509,24 @@ func TestE6_ARollbackPromotesWithoutBuilding(t *testing.T) {
 		t.Error(args)
 	}
 }
+
+// TestE6_ARestartPromotesWithoutBuilding: a run that replaces pods is told whose, and is
+// found by their generation.
+func TestE6_ARestartPromotesWithoutBuilding(t *testing.T) {
+	in, n := shop(t, nil)
+	run, err := pipeline.Run(in, n, commit, 3, pipeline.Purpose{Restart: &pipeline.Restart{Services: "api,web", Generation: "0123456789012345"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	params, _, err := unstructured.NestedSlice(run.Object, "spec", "params")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []any{
+		map[string]any{"name": pipeline.ParamCommit, "value": commit},
+		map[string]any{"name": pipeline.ParamRestart, "value": "api,web=0123456789012345"},
+	}
+	if diff := cmp.Diff(want, params); diff != "" || run.GetLabels()[pipeline.LabelRestart] != "0123456789012345" {
+		t.Errorf("labels %v, params %s", run.GetLabels(), diff)
+	}
+}
