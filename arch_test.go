@@ -37,6 +37,7 @@ var allowed = []rule{
 	{"internal/secretscan/fake", "credentials for tests, made when they run", nil},
 	{"internal/scratch", "real servers that live as long as one call", []string{"internal/fail", "internal/child"}},
 
+	{"internal/postgres", "signs in to a database once", nil},
 	{"internal/testkit", "script commands that tests share", nil},
 
 	{"lane/names", "the root of the pipeline: it needs only errors", []string{"internal/fail"}},
@@ -63,7 +64,7 @@ var allowed = []rule{
 	{"lane/verify/observe", "sees for the judge: the one stage that asks git, registry and cluster at once", []string{"lane/names", "lane/intent", "lane/catalog", "lane/publish/builder", "lane/render", "lane/pipeline", "lane/promote", "lane/verify", "internal/canon", "internal/fail", "internal/git", "internal/kube", "internal/registry", "internal/secretscan"}},
 	{"cmd/lane", "joins the stages", []string{
 		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/plan/dockerfile", "lane/publish", "lane/publish/builder", "lane/catalog", "lane/render", "lane/diff", "lane/metadata", "lane/promote", "lane/pipeline", "lane/release", "lane/verify", "lane/verify/observe", "lane/secrets",
-		"internal/canon", "internal/fail", "internal/kube", "internal/git", "internal/registry", "internal/scratch", "internal/secretscan",
+		"internal/canon", "internal/fail", "internal/kube", "internal/git", "internal/postgres", "internal/registry", "internal/scratch", "internal/secretscan",
 	}},
 
 	{"agentrun/run", "what a run is; pure", nil},

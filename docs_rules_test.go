@@ -25,7 +25,7 @@ const rulesPage = "docs/rules.md"
 // enforced in full.
 var (
 	law     = map[string]int{"A": 6, "B": 6, "C": 5, "D": 4, "E": 9, "F": 7, "G": 7, "H": 4, "I": 10}
-	carried = strings.Fields("A1 A2 A3 A4 A5 A6 B1 B2 B3 B4 B5 B6 C1 C2 C3 C4 C5 D1 D2 D3 D4 E1 E2 E3 E4 E5 E6 E7 E8 E9 F1 F2 F3 F4 F5 F6 F7 G1 G2 G3 G6 H1 H2 H3 H4 I1 I2 I3 I4 I5 I6 I7 I8 I9 I10")
+	carried = strings.Fields("A1 A2 A3 A4 A5 A6 B1 B2 B3 B4 B5 B6 C1 C2 C3 C4 C5 D1 D2 D3 D4 E1 E2 E3 E4 E5 E6 E7 E8 E9 F1 F2 F3 F4 F5 F6 F7 G1 G2 G3 G4 G5 G6 H1 H2 H3 H4 I1 I2 I3 I4 I5 I6 I7 I8 I9 I10")
 )
 
 var ruleNumber = regexp.MustCompile(`^[A-I](10|[1-9])$`)

@@ -26,6 +26,7 @@ func (a *app) promoteCommand() *cobra.Command {
 	var left results
 	var planFile, publishedFile, keyFile string
 	var back backward
+	var restart, commit string
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "promote --plan FILE --published FILE",
@@ -43,6 +44,9 @@ commit, byte for byte, and holds the lane; plan and published images are not rea
 The intent and the catalog of then must still render to those bytes, and every
 digest must answer.
 
+With --restart it promotes instead what is released, with another generation for the
+services that are named: their pods are replaced, and nothing else changes.
+
 Outside a TaskRun only a scratch registry and a scratch git remote can be used.`,
 		Example: `  lane promote --plan plan.json --published published.json --dry-run \
     --registry 127.0.0.1:5001 --remote /tmp/scratch.git`,
@@ -55,6 +59,10 @@ Outside a TaskRun only a scratch registry and a scratch git remote can be used.`
 			switch {
 			case (back.to == "") != (back.hold == ""):
 				return usageError("--rollback-to and --hold go together")
+			case back.to != "" && restart != "":
+				return usageError("--rollback-to goes without --restart")
+			case restart != "":
+				src, out, err = a.promoteRestart(ctx, &to, restart, commit, keyFile, dryRun)
 			case back.to != "":
 				src, out, err = a.promoteBack(ctx, &to, back, keyFile, dryRun)
 			case planFile == "" || publishedFile == "":
@@ -79,6 +87,8 @@ Outside a TaskRun only a scratch registry and a scratch git remote can be used.`
 	cmd.Flags().StringVar(&keyFile, "signing-key", "", "sign the commit with the OpenSSH private key in this `file`, which is one of the intent's ci.signers")
 	cmd.Flags().StringVar(&back.to, "rollback-to", "", "the `commit` of the GitOps branch to go back to, full id")
 	cmd.Flags().StringVar(&back.hold, "hold", "", "with --rollback-to: the hold, as a JSON `document`")
+	cmd.Flags().StringVar(&restart, "restart", "", "`services=generation`: replace their pods")
+	cmd.Flags().StringVar(&commit, "commit", "", "with --restart: the released `commit`, full id")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "do everything but the push")
 	to.registryFlag(cmd)
 	to.remoteFlag(cmd)

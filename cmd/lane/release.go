@@ -100,8 +100,8 @@ type releaser struct {
 	// when nobody does.
 	accept func(ctx context.Context, src *source, c *kube.Client) error
 
-	back  *pipeline.Rollback // nil in a release
-	about *rollbackDocument  // what is told of it
+	why   pipeline.Purpose  // nothing in a release
+	about *rollbackDocument // what is told of a run that goes back
 }
 
 // What release did with the run that it reports.
@@ -228,7 +228,7 @@ func (r *releaser) proceed(ctx context.Context, done string, p *release.Progress
 
 func (r *releaser) comeBack() string {
 	verb := "release --commit "
-	if r.back != nil {
+	if r.why.Rollback != nil {
 		verb = "rollback --to "
 	}
 	if r.app.dir != "." {

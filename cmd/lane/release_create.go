@@ -36,7 +36,7 @@ func (r *releaser) create(ctx context.Context, nth int) (done string, p *release
 		return "", nil, err
 	}
 	for range maxTries {
-		run, err := pipeline.Run(r.src.intent, n, r.src.commit, nth, r.back)
+		run, err := pipeline.Run(r.src.intent, n, r.src.commit, nth, r.why)
 		if err != nil {
 			return "", nil, err
 		}
@@ -56,7 +56,7 @@ func (r *releaser) create(ctx context.Context, nth int) (done string, p *release
 		case kube.IsNotFound(err): // deleted again
 		case err != nil:
 			return "", nil, err
-		case there.Commit == r.src.commit && there.Rollback == r.backTo():
+		case there.Commit == r.src.commit && there.Rollback == r.backTo() && there.Restart == r.generation():
 			return attached, there, nil
 		default:
 			nth++ // of another commit that begins alike, or for something else

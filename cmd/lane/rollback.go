@@ -125,7 +125,7 @@ func (b *rollback) prepare(ctx context.Context) error {
 	}
 	was, err := head.Hold()
 	b.there = err == nil && was != nil && was.Live(branch.Now()) && head.Catalog.SourceCommitID == commit && len(changes.Objects)+len(changes.Problems) == 0
-	b.back = &pipeline.Rollback{To: then.gitops, Hold: document}
+	b.why.Rollback = &pipeline.Rollback{To: then.gitops, Hold: document}
 	b.about = &rollbackDocument{then.gitops, head.Catalog.SourceCommitID, hold, changes}
 	if b.there {
 		b.about.Hold = was
@@ -177,7 +177,7 @@ func (b *rollback) run(ctx context.Context) error {
 		return err
 	}
 	switch active := choice.Active; {
-	case active != nil && active.Rollback == b.back.To:
+	case active != nil && active.Rollback == b.why.Rollback.To:
 		return b.proceed(ctx, attached, active)
 	case active != nil:
 		return &fail.Error{
@@ -218,8 +218,8 @@ func (b *rollback) tell(w io.Writer) {
 
 // backTo is where a run goes back to, "" in a release.
 func (r *releaser) backTo() string {
-	if r.back == nil {
+	if r.why.Rollback == nil {
 		return ""
 	}
-	return r.back.To
+	return r.why.Rollback.To
 }

@@ -77,6 +77,9 @@ func TestScript(t *testing.T) {
 			"cluster":  cmdCluster,
 			"fakes":    cmdFakes,
 			"untold":   cmdUntold,
+			"postgres": cmdPostgres,
+			"secret":   cmdSecret,
+			"taken":    cmdTaken,
 		},
 	})
 }

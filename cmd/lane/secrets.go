@@ -21,7 +21,7 @@ import (
 func (a *app) secretsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secrets",
-		Short: "Make the lane's Secrets, straight in the cluster",
+		Short: "Make, change and check the lane's Secrets, straight in the cluster",
 		Long: `secrets puts values straight into the cluster: they never pass through git, a
 manifest or a command line. Names and keys are those that deploy/deploy.json
 declares (docs/reference/secret-distribution.md).`,
@@ -37,9 +37,26 @@ prints them. --dry-run tells names and keys alone.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	create.AddCommand(a.secretsPostgres(), a.secretsCodex(), a.secretsGit(), a.secretsSigning())
-	cmd.AddCommand(create)
+	create.AddCommand(a.secretKinds(false)...)
+	cmd.AddCommand(create, a.secretsRotate(), a.secretsCheck())
 	return cmd
+}
+
+// secretKinds are the commands that make a Secret, or give one that is there new
+// values.
+func (a *app) secretKinds(rotate bool) []*cobra.Command {
+	var all []*cobra.Command
+	for _, make := range []func(w *secretWriter) *cobra.Command{a.secretsPostgres, a.secretsCodex, a.secretsGit, a.secretsSigning} {
+		w := &secretWriter{app: a, rotate: rotate}
+		cmd := make(w)
+		w.verb = cmd.Name()
+		if rotate {
+			cmd.Example = strings.ReplaceAll(cmd.Example, "secrets create", "secrets rotate")
+		}
+		w.flags(cmd)
+		all = append(all, cmd)
+	}
+	return all
 }
 
 // secretWriter is what the commands that make a Secret share.
@@ -50,18 +67,21 @@ type secretWriter struct {
 	dryRun          bool
 	createNamespace bool
 	force           bool
+	rotate          bool   // the Secret is there already
+	verb            string // what it is: postgres, codex, git or signing
 }
 
 func (w *secretWriter) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.commit, "commit", "HEAD", "the source `commit` whose intent counts")
 	cmd.Flags().BoolVar(&w.dryRun, "dry-run", false, "do everything but keep the Secret")
-	cmd.Flags().BoolVar(&w.createNamespace, "create-namespace", false, "make the namespace too, when it is missing")
+	if !w.rotate {
+		cmd.Flags().BoolVar(&w.createNamespace, "create-namespace", false, "make the namespace too, when it is missing")
+	}
 	cmd.Flags().BoolVar(&w.force, "force", false, "take the keys over from whoever else wrote them")
 	w.to.flags(cmd)
 }
 
-func (a *app) secretsPostgres() *cobra.Command {
-	w := secretWriter{app: a}
+func (a *app) secretsPostgres(w *secretWriter) *cobra.Command {
 	var p secrets.Postgres
 	var passwordFile string
 	cmd := &cobra.Command{
@@ -86,6 +106,14 @@ compares each part. The Secret is the one that the intent declares with that key
 			if err != nil {
 				return err
 			}
+			if w.rotate {
+				if p.Database == "" {
+					p.Database = src.names.Database
+				}
+				if err := w.works(cmd.Context(), s, p.Database); err != nil {
+					return err
+				}
+			}
 			return w.write(cmd.Context(), src, s, runtimeHint)
 		},
 	}
@@ -97,12 +125,10 @@ compares each part. The Secret is the one that the intent declares with that key
 	f.StringVar(&p.Database, "database", "", "the database's `name` (default: the lane's own, such as agentrun_v01)")
 	f.StringVar(&p.SSLMode, "sslmode", "", "`mode`: "+strings.Join(secrets.SSLModes, ", "))
 	completeWords(cmd, "sslmode", secrets.SSLModes...)
-	w.flags(cmd)
 	return cmd
 }
 
-func (a *app) secretsCodex() *cobra.Command {
-	w := secretWriter{app: a}
+func (a *app) secretsCodex(w *secretWriter) *cobra.Command {
 	var authFile, configFile string
 	cmd := &cobra.Command{
 		Use:     "codex",
@@ -131,12 +157,10 @@ func (a *app) secretsCodex() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&authFile, "auth-json", "", "Codex' auth.json, a `file` or -")
 	cmd.Flags().StringVar(&configFile, "config-toml", "", "Codex' config.toml, a `file` or -")
-	w.flags(cmd)
 	return cmd
 }
 
-func (a *app) secretsGit() *cobra.Command {
-	w := secretWriter{app: a}
+func (a *app) secretsGit(w *secretWriter) *cobra.Command {
 	var user, passwordFile, keyFile, hostsFile string
 	cmd := &cobra.Command{
 		Use:   "git",
@@ -189,12 +213,10 @@ over SSH.`,
 	f.StringVar(&passwordFile, "password-file", "", "the `file` with the password or token, - for the standard input")
 	f.StringVar(&keyFile, "ssh-key", "", "the private key, a `file` or -")
 	f.StringVar(&hostsFile, "known-hosts", "", "the host's public keys, a `file` or -")
-	w.flags(cmd)
 	return cmd
 }
 
-func (a *app) secretsSigning() *cobra.Command {
-	w := secretWriter{app: a}
+func (a *app) secretsSigning(w *secretWriter) *cobra.Command {
 	var keyFile string
 	cmd := &cobra.Command{
 		Use:   "signing",
@@ -226,7 +248,6 @@ with. Its public half must be one of ci.signers in deploy/deploy.json.`,
 		},
 	}
 	cmd.Flags().StringVar(&keyFile, "key", "", "the private key, a `file` or -")
-	w.flags(cmd)
 	return cmd
 }
 
@@ -250,8 +271,20 @@ func (w *secretWriter) write(ctx context.Context, src *source, s *secrets.Secret
 			return fmt.Errorf("making the namespace: %w", err)
 		}
 	}
+	obj := s.Object()
+	if w.rotate {
+		if err := w.replaces(ctx, c, obj); err != nil {
+			return err
+		}
+	}
+	var again *restart
+	if w.rotate {
+		if again, err = w.prepareRestart(ctx, src, c, s); err != nil {
+			return err
+		}
+	}
 	how.Force = w.force
-	_, err = c.Apply(ctx, secretObjects, s.Object(), how)
+	_, err = c.Apply(ctx, secretObjects, obj, how)
 	switch {
 	case err == nil, w.dryRun && w.createNamespace && kube.IsNotFound(err):
 	case kube.IsNotFound(err):
@@ -264,24 +297,44 @@ func (w *secretWriter) write(ctx context.Context, src *source, s *secrets.Secret
 	default:
 		return fmt.Errorf("making the Secret: %w", err)
 	}
-	doc := secretDocument{headerOf("SecretWritten"), src.commit, s.Namespace, s.Name, s.Keys(), w.dryRun}
-	return w.app.emit(doc, func(out io.Writer) {
-		verb := "applied"
-		if w.dryRun {
-			verb = "would apply"
-		}
-		fmt.Fprintf(out, "%s Secret %s/%s with %s\n", verb, s.Namespace, s.Name, strings.Join(s.Keys(), " and "))
-	})
+	doc := secretDocument{header: headerOf("SecretWritten"), SourceCommitID: src.commit, Namespace: s.Namespace, Name: s.Name, Keys: s.Keys(), DryRun: w.dryRun}
+	var failed error
+	if again != nil {
+		doc.Restart, failed = again.begin(ctx)
+	}
+	if err := w.app.emit(doc, func(out io.Writer) { writeSecret(out, &doc) }); err != nil {
+		return err
+	}
+	if doc.Restart != nil && !w.dryRun {
+		w.app.note("follow it with %s", again.comeBack())
+	}
+	return failed
 }
 
 // secretDocument is what `lane secrets create -o json` prints.
 type secretDocument struct {
 	header
-	SourceCommitID string   `json:"sourceCommitId"`
-	Namespace      string   `json:"namespace"`
-	Name           string   `json:"name"`
-	Keys           []string `json:"keys"`
-	DryRun         bool     `json:"dryRun,omitzero"`
+	SourceCommitID string           `json:"sourceCommitId"`
+	Namespace      string           `json:"namespace"`
+	Name           string           `json:"name"`
+	Keys           []string         `json:"keys"`
+	Restart        *restartDocument `json:"restart,omitempty"` // of services that go on with the old values until their pods are replaced
+	DryRun         bool             `json:"dryRun,omitzero"`
+}
+
+func writeSecret(w io.Writer, doc *secretDocument) {
+	verb := "applied"
+	if doc.DryRun {
+		verb = "would apply"
+	}
+	fmt.Fprintf(w, "%s Secret %s/%s with %s\n", verb, doc.Namespace, doc.Name, strings.Join(doc.Keys, " and "))
+	if r := doc.Restart; r != nil {
+		does := "replaces"
+		if doc.DryRun {
+			does = "would replace"
+		}
+		fmt.Fprintf(w, "%s %s the pods of %s, which read it when they start\n", r.PipelineRun, does, strings.Join(r.Services, " and "))
+	}
 }
 
 // needed refuses a command line without all of the flags.

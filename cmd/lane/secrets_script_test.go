@@ -24,7 +24,7 @@ func cmdFakes(ts *testscript.TestScript, neg bool, args []string) {
 	block, err := ssh.MarshalPrivateKey(key, "")
 	ts.Check(err)
 	for name, text := range map[string]string{
-		"password":  fake.Password() + "\n",
+		"password":  "/@:%+" + fake.Password() + "\n",
 		"twolines":  fake.Password() + "\n" + fake.Password() + "\n",
 		"auth.json": `{"OPENAI_API_KEY":"` + fake.Token() + `"}`,
 		"key":       string(pem.EncodeToMemory(block)),
@@ -46,7 +46,7 @@ func cmdUntold(ts *testscript.TestScript, neg bool, args []string) {
 	const part = 10
 	for _, name := range []string{"password", "auth.json", "key"} {
 		for line := range strings.Lines(ts.ReadFile(name)) {
-			line = strings.TrimSpace(line)
+			line = strings.TrimPrefix(strings.TrimSpace(line), `{"OPENAI_API_KEY":"`) // a name that may be told
 			if strings.HasPrefix(line, "-----") {
 				continue
 			}

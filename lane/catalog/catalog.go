@@ -44,11 +44,12 @@ type Catalog struct {
 
 // Service is one service's image and where it comes from.
 type Service struct {
-	ServiceID         string `json:"serviceId"`
-	Status            Status `json:"status"`
-	SourceCommitID    string `json:"sourceCommitId"` // the commit it was built from
-	ComponentIdentity string `json:"componentIdentity"`
-	Image             Image  `json:"image"`
+	ServiceID         string     `json:"serviceId"`
+	Status            Status     `json:"status"`
+	SourceCommitID    string     `json:"sourceCommitId"` // the commit it was built from
+	ComponentIdentity string     `json:"componentIdentity"`
+	Image             Image      `json:"image"`
+	Generation        Generation `json:"generation,omitempty"` // of its pods; "" until they are replaced for the first time
 }
 
 // Status says how a service came into a catalog.
@@ -103,8 +104,8 @@ var serviceID = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,50}[a-z0-9])?$`)
 // not in canonical form or malformed in any field is refused by rule C5.
 func Parse(file string, data []byte, n names.Names) (*Catalog, error) {
 	// Beside the decoding, because a promotion waits for both. No field may be
-	// left out, or validate refuses it, so the form of the bytes is all there is
-	// to compare.
+	// left out, or validate refuses it, and a generation that is there is whole, so
+	// the form of the bytes is all there is to compare.
 	canonical := make(chan bool, 1)
 	go func() { canonical <- len(data) <= limits.Bytes && canon.IsCanonical(data) }()
 	c, err := decode(file, data)

@@ -18,7 +18,7 @@ import (
 // service that is reused although the previous catalog holds another identity
 // for it makes the plan stale; a service that was not published, or published
 // without being planned, is refused by rule F4. RenderDigest is left empty: the
-// manifests are rendered from the catalog.
+// manifests are rendered from the catalog. A service keeps its generation.
 func Next(previous *Catalog, n names.Names, p *plan.Plan, pub *publish.Published) (*Catalog, error) {
 	c := Empty(n, p.SourceCommitID, p.IntentDigest)
 	if pub.SourceCommitID != p.SourceCommitID || pub.Project != p.Project || pub.Lane != p.Lane {
@@ -31,6 +31,9 @@ func Next(previous *Catalog, n names.Names, p *plan.Plan, pub *publish.Published
 	}
 	for _, planned := range p.Services {
 		s := Service{ServiceID: planned.ID, ComponentIdentity: planned.Identity}
+		if was, ok := previous.Service(planned.ID); ok {
+			s.Generation = was.Generation
+		}
 		built, isBuilt := published[planned.ID]
 		delete(published, planned.ID)
 		switch planned.Decision {

@@ -28,6 +28,8 @@ const (
 	LabelCommit  = "lane.agentrun.dev/commit" // full id
 	// LabelRollback is of runs that go back: the commit of the GitOps branch, full id.
 	LabelRollback = "lane.agentrun.dev/rollback"
+	// LabelRestart is of runs that replace pods: the generation.
+	LabelRestart = "lane.agentrun.dev/restart"
 )
 
 // The parameters of a lane's Pipeline.
@@ -35,4 +37,5 @@ const (
 	ParamCommit   = "commit"   // the source commit, full id
 	ParamRollback = "rollback" // the commit of the GitOps branch to go back to, full id; "" in a release
 	ParamHold     = "hold"     // the hold that a rollback brings, as a document; "" in a release
+	ParamRestart  = "restart"  // whose pods to replace: services=generation; "" in a release
 )

@@ -47,13 +47,29 @@ type Rollback struct {
 	Hold []byte // the document
 }
 
-// Run gives the nth PipelineRun for a full commit (rule E1). With a rollback it is one
-// that goes back to the commit.
-func Run(in *intent.Intent, n names.Names, commit string, nth int, back *Rollback) (Object, error) {
+// Restart is what a run is told that replaces pods of the released commit.
+type Restart struct {
+	Services   string // separated by commas
+	Generation string // that their pods get
+}
+
+func (r *Restart) String() string { return r.Services + "=" + r.Generation }
+
+// Purpose says what a run is for beside a release; at most one of the two is set.
+type Purpose struct {
+	Rollback *Rollback // it goes back to the commit
+	Restart  *Restart
+}
+
+// Run gives the nth PipelineRun for a full commit (rule E1).
+func Run(in *intent.Intent, n names.Names, commit string, nth int, why Purpose) (Object, error) {
 	v := newValues(in, n)
 	v.Run, v.Commit = n.PipelineRun(commit, nth), commit
-	if back != nil {
+	if back := why.Rollback; back != nil {
 		v.Rollback, v.Hold = back.To, string(back.Hold)
+	}
+	if again := why.Restart; again != nil {
+		v.Restart, v.Generation = again.String(), again.Generation
 	}
 	all, err := objects(v, "pipelinerun")
 	if err != nil {

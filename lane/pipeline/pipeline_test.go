@@ -62,7 +62,7 @@ func all(t *testing.T, in *intent.Intent, n names.Names) []pipeline.Object {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := pipeline.Run(in, n, commit, 2, nil)
+	run, err := pipeline.Run(in, n, commit, 2, pipeline.Purpose{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -450,7 +450,7 @@ func TestE6_ARollbackPromotesWithoutBuilding(t *testing.T) {
 	in, n := shop(t, nil)
 	hold := "{\n  \"reason\": \"it's \\\"broken\\\": #1\"\n}\n"
 	back := strings.Repeat("d", 40)
-	run, err := pipeline.Run(in, n, commit, 3, &pipeline.Rollback{To: back, Hold: []byte(hold)})
+	run, err := pipeline.Run(in, n, commit, 3, pipeline.Purpose{Rollback: &pipeline.Rollback{To: back, Hold: []byte(hold)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -491,7 +491,7 @@ func TestE6_ARollbackPromotesWithoutBuilding(t *testing.T) {
 	skipped := map[string]bool{}
 	for _, task := range p.Spec.Tasks {
 		for _, w := range task.When {
-			if w.Input == "$(params.rollback)" && w.Operator == "in" && cmp.Equal(w.Values, []string{""}) {
+			if w.Input == "$(params.rollback)$(params.restart)" && w.Operator == "in" && cmp.Equal(w.Values, []string{""}) {
 				skipped[task.Name] = true
 			}
 		}
@@ -505,7 +505,28 @@ func TestE6_ARollbackPromotesWithoutBuilding(t *testing.T) {
 		}
 	}
 	args := strings.Join(tasks(t, all(t, in, n))["promote"].TaskSpec.Steps[0].Args, " ")
-	if !strings.Contains(args, "--rollback-to $(params.rollback) --hold $(params.hold)") {
+	if !strings.Contains(args, "--rollback-to $(params.rollback) --hold $(params.hold) --restart $(params.restart) --commit $(params.commit)") {
 		t.Error(args)
+	}
+}
+
+// TestE6_ARestartPromotesWithoutBuilding: a run that replaces pods is told whose, and is
+// found by their generation.
+func TestE6_ARestartPromotesWithoutBuilding(t *testing.T) {
+	in, n := shop(t, nil)
+	run, err := pipeline.Run(in, n, commit, 3, pipeline.Purpose{Restart: &pipeline.Restart{Services: "api,web", Generation: "0123456789012345"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	params, _, err := unstructured.NestedSlice(run.Object, "spec", "params")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []any{
+		map[string]any{"name": pipeline.ParamCommit, "value": commit},
+		map[string]any{"name": pipeline.ParamRestart, "value": "api,web=0123456789012345"},
+	}
+	if diff := cmp.Diff(want, params); diff != "" || run.GetLabels()[pipeline.LabelRestart] != "0123456789012345" {
+		t.Errorf("labels %v, params %s", run.GetLabels(), diff)
 	}
 }

@@ -37,11 +37,14 @@ type values struct {
 
 	Run, Commit    string // of a PipelineRun
 	Rollback, Hold string // of one that goes back
+	Restart        string // of one that replaces pods
+	Generation     string // that they get
 
 	Fetch, Tests string // scripts
 
-	LabelProject, LabelLane, LabelCommit, LabelRollback    string
-	ParamCommit, ParamRollback, ParamHold                  string
+	LabelProject, LabelLane, LabelCommit                   string
+	LabelRollback, LabelRestart                            string
+	ParamCommit, ParamRollback, ParamHold, ParamRestart    string
 	TaskPrepare, TaskCheck, TaskPlan, TaskPublish          string
 	TaskPromote                                            string
 	ResultCommit, ResultBuild, ResultPlan, ResultPublished string
@@ -54,8 +57,8 @@ func newValues(in *intent.Intent, n names.Names) values {
 	return values{
 		Names: n, Repository: in.Source.Repository, OverSSH: overSSH(in.Source.Repository), Signed: len(in.CI.Signers) > 0,
 		Network: network(in), Fetch: fetch, Tests: tests,
-		LabelProject: LabelProject, LabelLane: LabelLane, LabelCommit: LabelCommit, LabelRollback: LabelRollback,
-		ParamCommit: ParamCommit, ParamRollback: ParamRollback, ParamHold: ParamHold,
+		LabelProject: LabelProject, LabelLane: LabelLane, LabelCommit: LabelCommit, LabelRollback: LabelRollback, LabelRestart: LabelRestart,
+		ParamCommit: ParamCommit, ParamRollback: ParamRollback, ParamHold: ParamHold, ParamRestart: ParamRestart,
 		TaskPrepare: TaskPrepare, TaskCheck: TaskCheck, TaskPlan: TaskPlan, TaskPublish: TaskPublish, TaskPromote: TaskPromote,
 		ResultCommit: ResultCommit, ResultBuild: ResultBuild, ResultPlan: ResultPlan, ResultPublished: ResultPublished,
 		ResultOutcome: ResultOutcome, ResultGitops: ResultGitops, ResultServices: ResultServices,

@@ -35,6 +35,7 @@ type Release struct {
 	Signer *Signer // signs the commit; nil leaves it unsigned
 
 	Rollback *Rollback // an older commit is meant, so it is not superseded
+	Restart  string    // whose pods it replaces, services=generation; a hold does not keep it out
 	DryRun   bool      // everything but the push
 }
 

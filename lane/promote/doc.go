@@ -18,7 +18,8 @@
 //     again, with growing random pauses, until the promotion ends or its context
 //     does. Promoters need not know of each other.
 //   - A live hold on the branch keeps every other release out, also when it comes
-//     between reading and pushing. One that has expired goes with the next promotion.
+//     between reading and pushing, but for a restart, which is the same release with
+//     other pods. One that has expired goes with the next promotion.
 //   - A rollback puts the content that it is given and its hold there in one commit.
 //   - Source order is monotonic: a commit that the promoted one already contains
 //     is superseded, unless it is a rollback. A commit that is not on the source

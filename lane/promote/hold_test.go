@@ -315,3 +315,26 @@ func TestKilledWhileHolding(t *testing.T) {
 	w.git(t, "fsck", "--strict", "--no-dangling")
 	w.tellsPromotions(t)
 }
+
+// TestARestartGoesThroughAHold: it is the same release, so a hold stays and keeps none
+// of it out.
+func TestARestartGoesThroughAHold(t *testing.T) {
+	w := newWorld(t, 3)
+	apply(t, w.branch, w.release(w.commits[1], "api", "web"), promote.Promoted)
+	w.record(t, w.branch, w.hold("not today", time.Time{}), promote.Recorded)
+	again := w.release(w.commits[1])
+	again.Restart = "api=0123456789abcdef"
+	make := again.Make
+	again.Make = func(ctx context.Context, head *promote.Head) (map[string][]byte, error) {
+		files, err := make(ctx, head)
+		files[w.branch.Names.RuntimePath+"/services/api.yaml"] = []byte("generation: 0123456789abcdef\n")
+		return files, err
+	}
+	out := apply(t, w.branch, again, promote.Promoted)
+	w.wantChanges(t, out.Changes, nil, []string{"services/api.yaml"}, nil)
+	if message := w.message(t); !strings.HasPrefix(message, "restart shop v0.3 ") || !strings.Contains(message, "\nLane-Restart: api=0123456789abcdef\n") {
+		t.Errorf("message %q", message)
+	}
+	_, err := w.branch.Apply(t.Context(), w.release(w.commits[2], "api"))
+	wantFail(t, err, fail.Refused, "", "not today")
+}

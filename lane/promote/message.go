@@ -18,6 +18,7 @@ const (
 	TrailerRender   = "Lane-Render-Digest" // sha256:<hex>
 	TrailerRun      = "Lane-Pipeline-Run"  // its name; not in a rehearsal
 	TrailerTaskRuns = "Lane-Task-Runs"     // their names, separated by spaces; likewise
+	TrailerRestart  = "Lane-Restart"       // of one that replaces pods: their services and their new generation
 	TrailerRollback = "Lane-Rollback-To"   // of a rollback: the commit of this branch whose content it has again, full id
 )
 
@@ -33,10 +34,14 @@ func (p *promotion) message(c *catalog.Catalog) (string, error) {
 	if p.Rollback != nil {
 		verb, to = "rollback", p.Rollback.To
 	}
+	if p.Restart != "" {
+		verb = "restart"
+	}
 	return message(verb, c, append(about(c),
 		git.Trailer{Key: TrailerRun, Value: p.PipelineRun},
 		git.Trailer{Key: TrailerTaskRuns, Value: strings.Join(p.TaskRuns, " ")},
-		git.Trailer{Key: TrailerRollback, Value: to})...)
+		git.Trailer{Key: TrailerRollback, Value: to},
+		git.Trailer{Key: TrailerRestart, Value: p.Restart})...)
 }
 
 // about are the trailers that say what the branch holds.

@@ -78,7 +78,7 @@ func (p *promotion) content(ctx context.Context, head *Head) (files map[string][
 }
 
 // holds applies the lane's hold. A live one keeps every other release out, but for
-// one that changes nothing. One that has expired goes with the next promotion. A
+// one that changes nothing, or only replaces pods. One that has expired goes with the next promotion. A
 // rollback brings its own.
 func (p *promotion) holds(head *Head, idle bool, files map[string][]byte, changes *Changes) (note string, err error) {
 	path := metadata.HoldPath(p.Names)
@@ -109,7 +109,7 @@ func (p *promotion) holds(head *Head, idle bool, files map[string][]byte, change
 		changes.Removed = append(changes.Removed, path)
 		slices.Sort(changes.Removed)
 		return "no longer " + there.String(), nil
-	case idle:
+	case idle, p.Restart != "": // the same release, and its pods anew
 		return there.String(), nil
 	}
 	return "", there.Refusal(p.where())

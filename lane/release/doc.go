@@ -41,6 +41,7 @@ type Progress struct {
 	Name      string    `json:"name"`
 	Namespace string    `json:"namespace"`
 	Commit    string    `json:"-"` // of its label; "" when it has none
+	Restart   string    `json:"-"` // likewise: the generation that its pods get
 	Rollback  string    `json:"-"` // likewise: the commit of the GitOps branch that it goes back to
 	State     State     `json:"state"`
 	Reason    string    `json:"reason,omitempty"`

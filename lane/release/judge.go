@@ -120,6 +120,7 @@ func Judge(run *unstructured.Unstructured, taskRuns []*unstructured.Unstructured
 	p := &Progress{
 		Name: clean(pr.Metadata.Name), Namespace: clean(pr.Metadata.Namespace),
 		Commit: clean(pr.Metadata.Labels[pipeline.LabelCommit]), Rollback: clean(pr.Metadata.Labels[pipeline.LabelRollback]),
+		Restart: clean(pr.Metadata.Labels[pipeline.LabelRestart]),
 	}
 	p.Started, p.Ended = pr.Status.both()
 	status, reason, message := pr.Status.verdict()

@@ -18,7 +18,7 @@
 // nothing can be reached from outside the cluster (rule A6); a Secret is only
 // ever referred to (rule C4), and the one that fills a home is mounted by the
 // init container alone (rule G7). A service's file holds nothing of the release
-// but that service's own commit and digest, so it stays byte for byte what it
+// but that service's own commit, digest and generation, so it stays byte for byte what it
 // was while the service is reused and its intent unchanged.
 //
 // Render refuses a catalog that has a service too few or too many (rule F4); a
@@ -34,7 +34,8 @@
 // exactly those. A Job without bounds ends after an hour and is kept for another.
 // A Deployment replaces its pods without ever having fewer than it should, unless
 // the next pod could not mount a claim that the last one holds: then the old one
-// goes first. A Deployment's pods are replaced when a ConfigMap they read changes. A
+// goes first. A Deployment's pods are replaced when a ConfigMap they read changes, and when
+// its generation in the catalog does. A
 // Namespace or a claim that leaves the lane is deleted only once a person has
 // confirmed it to Argo CD. There is no PodDisruptionBudget and no spread
 // constraint: on one machine the first only blocks a drain, and the scheduler

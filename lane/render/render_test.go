@@ -121,6 +121,29 @@ func TestRenderReusedServiceKeepsItsFile(t *testing.T) {
 	}
 }
 
+// TestRenderAGenerationReplacesOneServicesPods: it is an annotation of the pods of one
+// service, and the file without it is what it was before there were generations.
+func TestRenderAGenerationReplacesOneServicesPods(t *testing.T) {
+	in := golden(t, "deployment")
+	n, c := lane(t, in)
+	before := must(t, in, n, c)
+	again, err := c.Restarted(catalog.Restart{Services: []string{"api"}, Generation: "0123456789abcdef"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := must(t, in, n, again)
+	for path := range after {
+		switch {
+		case !strings.HasSuffix(path, "/services/api.yaml"):
+			if !bytes.Equal(before[path], after[path]) {
+				t.Errorf("%s changed", path)
+			}
+		case !bytes.Contains(after[path], []byte("lane.agentrun.dev/generation: ")) || bytes.Contains(before[path], []byte("generation")):
+			t.Errorf("%s has no generation, or had one before", path)
+		}
+	}
+}
+
 func TestF4_RefusesServiceMissingInCatalog(t *testing.T) {
 	in := golden(t, "deployment")
 	n, c := lane(t, in)

@@ -47,8 +47,12 @@ func (r *renderer) deployment(s intent.Service) (object, error) {
 	if err != nil {
 		return nil, err
 	}
+	pod.Annotations = map[string]string{}
 	if digest := r.configDigest(s); digest != "" {
-		pod.Annotations = map[string]string{"lane.agentrun.dev/config": digest}
+		pod.Annotations["lane.agentrun.dev/config"] = digest
+	}
+	if cs, _ := r.c.Service(s.ID); cs.Generation != "" {
+		pod.Annotations["lane.agentrun.dev/generation"] = string(cs.Generation)
 	}
 	replicas := int32(1)
 	if s.Replicas != nil {

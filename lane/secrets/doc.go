@@ -7,8 +7,11 @@
 // parts, a credential that is none, a key with a passphrase, a host that
 // known_hosts does not know.
 //
+// Look judges a Secret that is there: its keys, its labels, who wrote it, and whether
+// its values can be what they are for. A Finding holds names, never a value.
+//
 // No value is ever part of an error, and Secret has no way to print one. The package
-// is pure: it reads no file and asks no cluster.
+// is pure: it reads no file and asks neither a cluster nor a database.
 package secrets
 
 import (
@@ -26,7 +29,7 @@ import (
 	"github.com/pikasTech/agentrun/lane/pipeline"
 )
 
-// Secret is a Secret whose values only Object gives away.
+// Secret is a Secret whose values only Object and Value give away.
 type Secret struct {
 	Namespace, Name string
 	project, lane   string
@@ -64,6 +67,9 @@ func (s *Secret) Object() *unstructured.Unstructured {
 		"data": data,
 	}}
 }
+
+// Value is one key's value. It goes where it is used and nowhere else.
+func (s *Secret) Value(key string) string { return string(s.data[key]) }
 
 // fragment is how much of a value gives it away.
 const fragment = 12

@@ -270,7 +270,7 @@ func (l *lane) argo() verify.Argo {
 }
 
 func (l *lane) tekton() verify.Tekton {
-	made, err := pipeline.Run(l.intent, l.names, commit, 1, nil)
+	made, err := pipeline.Run(l.intent, l.names, commit, 1, pipeline.Purpose{})
 	l.must(err)
 	run := verify.Object(made.Object)
 	l.born(run, "lane")

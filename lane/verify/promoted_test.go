@@ -125,3 +125,63 @@ func TestI10_ARollbackIsProvenByWhatItBringsBack(t *testing.T) {
 		t.Errorf("what it brings back was not seen: %+v", f)
 	}
 }
+
+// restarted makes the run one that replaced the api's pods.
+func restarted(t *testing.T, e *verify.Evidence) {
+	t.Helper()
+	const what = "api=0123456789abcdef"
+	g := &e.Gitops.Value
+	g.Message = strings.Replace(g.Message, "promote", "restart", 1) + promote.TrailerRestart + ": " + what + "\n"
+	g.Catalog.Services[0].Generation = "0123456789abcdef"
+	set(e.Tekton.Run.Value, append(e.Tekton.Run.Value.At("spec", "params").([]any), map[string]any{"name": pipeline.ParamRestart, "value": what}), "spec", "params")
+	all := e.Tekton.TaskRuns.Value
+	e.Tekton.TaskRuns.Value = []verify.Object{all[0], all[3]}
+	services, err := g.Catalog.ServicesDigest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all[3].Items("status", "results") {
+		if r.Text("name") == pipeline.ResultServices {
+			r["value"] = services
+		}
+	}
+}
+
+func TestI10_ARestartIsWhatItsRunWasTold(t *testing.T) {
+	e := accepted(t)
+	restarted(t, &e)
+	if f, _ := verify.Judge(e).Finding("I10"); f.State != verify.Matched {
+		t.Errorf("%+v", f)
+	}
+	for name, tt := range map[string]struct {
+		change func(e *verify.Evidence)
+		want   string
+	}{
+		"the run was told something else": {func(e *verify.Evidence) {
+			restarted(t, e)
+			e.Tekton.Run.Value.Items("spec", "params")[1]["value"] = "web=0123456789abcdef"
+		}, "params.restart"},
+		"a release that says it is a restart": {func(e *verify.Evidence) {
+			all := e.Tekton.TaskRuns.Value
+			restarted(t, e)
+			e.Tekton.TaskRuns.Value = all
+		}, "a run that goes back or only replaces pods builds nothing"},
+		"another generation in the catalog": {func(e *verify.Evidence) {
+			restarted(t, e)
+			e.Gitops.Value.Catalog.Services[0].Generation = "ffffffffffffffff"
+		}, "api generation"},
+		"no restart at all": {func(e *verify.Evidence) {
+			restarted(t, e)
+			e.Gitops.Value.Message = strings.Replace(e.Gitops.Value.Message, "api=", "api", 1)
+		}, "is no restart"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := accepted(t)
+			tt.change(&e)
+			v := verify.Judge(e)
+			if f, _ := v.Finding("I10"); f.State != verify.Contradicted || !strings.Contains(text(t, v), tt.want) {
+				t.Error(text(t, v))
+			}
+		})
+	}
+}

@@ -26,6 +26,10 @@ func (j *judge) run(o *opinion, run Object, p Promotion, c *catalog.Catalog) {
 	if given := param(run, pipeline.ParamRollback); back != "" || given != "" {
 		o.equal(id, "params."+pipeline.ParamRollback, given, back)
 	}
+	again := p.trailer(promote.TrailerRestart)
+	if given := param(run, pipeline.ParamRestart); again != "" || given != "" {
+		o.equal(id, "params."+pipeline.ParamRestart, given, again)
+	}
 	if !j.Tekton.TaskRuns.Found {
 		o.cannot("TaskRuns of "+run.Name(), j.Tekton.TaskRuns.Gap)
 		return
@@ -40,13 +44,13 @@ func (j *judge) run(o *opinion, run Object, p Promotion, c *catalog.Catalog) {
 	} else {
 		o.equal(id, pipeline.TaskPromote+"."+pipeline.ResultServices, promoted[pipeline.ResultServices], services)
 	}
-	if back == "" {
+	if back == "" && again == "" {
 		j.published(o, id, results, c)
 		return
 	}
 	for _, task := range []string{pipeline.TaskCheck, pipeline.TaskPlan, pipeline.TaskPublish} {
 		if _, ran := results[task]; ran {
-			o.against(id, "%s ran: a run that goes back builds nothing", task)
+			o.against(id, "%s ran: a run that goes back or only replaces pods builds nothing", task)
 		}
 	}
 }

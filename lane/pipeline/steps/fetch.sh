@@ -40,10 +40,11 @@ rm -rf /workspace/run/source
 git clone -q --shared --no-checkout --origin history "$history" /workspace/run/source
 cd /workspace/run/source
 git update-ref "refs/remotes/origin/$SOURCE" "$(in_history rev-parse "$source")"
-# Who goes back does so with the lane of today: the older commit need not know how.
+# Who goes back, or replaces pods, does so with the lane of today: the older commit need
+# not know how.
 # Nothing is built from what is checked out then, but lane itself.
 tree=$COMMIT
-[ -z "$ROLLBACK" ] || tree=$(in_history rev-parse "$source")
+[ -z "$ROLLBACK$RESTART" ] || tree=$(in_history rev-parse "$source")
 git -c advice.detachedHead=false checkout -q --detach "$tree"
 say "checked out $tree"
 
