@@ -18,9 +18,7 @@ import (
 )
 
 func (a *app) verifyCommand() *cobra.Command {
-	var from cluster
-	v := verifier{app: a}
-	var skip []string
+	l := looker{verifier: verifier{app: a}}
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Judge whether what runs is the lane's release",
@@ -38,33 +36,10 @@ Exit code 3 means that the lane is not accepted.`,
   lane verify --kubeconfig /etc/rancher/k3s/k3s.yaml`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, link := range skip {
-				if link != string(verify.LinkWorktree) {
-					return usageError("--skip %s: only the worktree can be left out", link)
-				}
-				v.skip = true
-			}
-			if v.skip && v.worktree != "" {
-				return usageError("--skip worktree and --worktree exclude each other")
-			}
-			ctx := cmd.Context()
-			src, err := a.source(ctx, "HEAD", "")
-			if err != nil {
-				return err
-			}
-			client, connectErr := from.connect(ctx)
-			if connectErr == nil {
-				defer client.Close()
-			}
-			return v.run(ctx, src, client, connectErr)
+			return l.look(cmd.Context(), func(_ context.Context, _ *source, e verify.Evidence) error { return l.tell(e) })
 		},
 	}
-	cmd.Flags().StringSliceVar(&skip, "skip", nil, "the `link` to leave out: worktree")
-	completeWords(cmd, "skip", string(verify.LinkWorktree))
-	cmd.Flags().StringVar(&v.worktree, "worktree", "", "the `dir`ectory that is the source worktree on this machine")
-	v.to.registryFlag(cmd)
-	v.to.remoteFlag(cmd)
-	from.flags(cmd)
+	l.flags(cmd)
 	return cmd
 }
 
@@ -77,12 +52,8 @@ type verifier struct {
 	brief    bool
 }
 
-// run prints the verdict. Its error says that the lane is not accepted.
-func (v *verifier) run(ctx context.Context, src *source, client *kube.Client, noClient error) error {
-	e, err := v.evidence(ctx, src, client, noClient)
-	if err != nil {
-		return err
-	}
+// tell prints the verdict. Its error says that the lane is not accepted.
+func (v *verifier) tell(e verify.Evidence) error {
 	verdict := judged{verify.Judge(e)}
 	if err := v.app.emit(verdict.Verdict, verdict.write); err != nil {
 		return err
