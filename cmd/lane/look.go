@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pikasTech/agentrun/internal/kube"
 	"github.com/pikasTech/agentrun/lane/verify"
 )
 
@@ -19,6 +20,7 @@ func (l *looker) flags(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&l.skipped, "skip", nil, "the `link` to leave out: worktree")
 	completeWords(cmd, "skip", string(verify.LinkWorktree))
 	cmd.Flags().StringVar(&l.worktree, "worktree", "", "the `dir`ectory that is the source worktree on this machine")
+	cmd.Flags().BoolVar(&l.offline, "offline", false, "ask Git and the registry alone; what only the cluster shows is unknown")
 	l.to.registryFlag(cmd)
 	l.to.remoteFlag(cmd)
 	l.from.flags(cmd)
@@ -35,6 +37,9 @@ func (l *looker) check() error {
 	if l.skip && l.worktree != "" {
 		return usageError("--skip worktree and --worktree exclude each other")
 	}
+	if l.offline && (l.from.options.Kubeconfig != "" || l.from.options.Context != "") {
+		return usageError("--offline asks no cluster: leave --kubeconfig and --context out")
+	}
 	return nil
 }
 
@@ -47,9 +52,12 @@ func (l *looker) look(ctx context.Context, use func(context.Context, *source, ve
 	if err != nil {
 		return err
 	}
-	client, connectErr := l.from.connect(ctx)
-	if connectErr == nil {
-		defer client.Close()
+	var client *kube.Client
+	var connectErr error
+	if !l.offline {
+		if client, connectErr = l.from.connect(ctx); connectErr == nil {
+			defer client.Close()
+		}
 	}
 	e, err := l.evidence(ctx, src, client, connectErr)
 	if err != nil {

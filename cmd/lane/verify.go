@@ -30,6 +30,9 @@ A lane is accepted when no rule is contradicted or unknown. The worktree can onl
 be seen on the cluster's host; --skip worktree leaves it out, and the verdict says
 so. The intent of HEAD says where everything is.
 
+With --offline the cluster is not asked: the verdict has what Git and the registry
+can prove, and all else is unknown.
+
 Exit code 3 means that the lane is not accepted.`,
 		Example: `  lane verify
   lane verify --skip worktree -o json
@@ -48,6 +51,7 @@ type verifier struct {
 	app      *app
 	to       target
 	skip     bool
+	offline  bool
 	worktree string
 	brief    bool
 }
@@ -95,7 +99,7 @@ func (v *verifier) evidence(ctx context.Context, src *source, client *kube.Clien
 			}
 			return v.app.objects(ctx, released, "tekton")
 		},
-		Host: host, Worktree: v.worktree, Skip: v.skip, Brief: v.brief, Now: time.Now,
+		Host: host, Worktree: v.worktree, Skip: v.skip, Offline: v.offline, Brief: v.brief, Now: time.Now,
 	}
 	for _, flag := range []struct{ name, value string }{{"--registry", v.to.registry}, {"--remote", v.to.remote}} {
 		if flag.value != "" {
