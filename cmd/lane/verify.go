@@ -19,8 +19,9 @@ import (
 
 func (a *app) verifyCommand() *cobra.Command {
 	l := looker{verifier: verifier{app: a}}
+	var s seal
 	cmd := &cobra.Command{
-		Use:   "verify",
+		Use:   "verify [FILE]",
 		Short: "Judge whether what runs is the lane's release",
 		Long: `verify looks at the live namespace, Argo CD, the GitOps branch, Tekton and the
 source worktree, in this order, and judges each rule of acceptance: matched,
@@ -33,16 +34,27 @@ so. The intent of HEAD says where everything is.
 With --offline the cluster is not asked: the verdict has what Git and the registry
 can prove, and all else is unknown.
 
+With --sign the output is a DSSE envelope around an in-toto statement: the verdict,
+about the released commit and the head of the GitOps branch. --check-signature says
+whether one of some keys signed such a file, and tells the verdict in it; nothing
+else is looked at.
+
 Exit code 3 means that the lane is not accepted.`,
 		Example: `  lane verify
   lane verify --skip worktree -o json
-  lane verify --kubeconfig /etc/rancher/k3s/k3s.yaml`,
-		Args: usage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return l.look(cmd.Context(), func(_ context.Context, _ *source, e verify.Evidence) error { return l.tell(e) })
+  lane verify --kubeconfig /etc/rancher/k3s/k3s.yaml
+  lane verify --sign key > verdict.json
+  lane verify --check-signature key.pub verdict.json`,
+		Args: s.args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if s.check != "" {
+				return s.read(cmd.Context(), a, args[0])
+			}
+			return l.look(cmd.Context(), func(ctx context.Context, _ *source, e verify.Evidence) error { return s.tell(ctx, &l, e) })
 		},
 	}
 	l.flags(cmd)
+	s.flags(cmd)
 	return cmd
 }
 
