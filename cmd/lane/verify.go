@@ -20,6 +20,7 @@ import (
 func (a *app) verifyCommand() *cobra.Command {
 	l := looker{verifier: verifier{app: a}}
 	var s seal
+	var follow bool
 	cmd := &cobra.Command{
 		Use:   "verify [FILE]",
 		Short: "Judge whether what runs is the lane's release",
@@ -34,6 +35,10 @@ so. The intent of HEAD says where everything is.
 With --offline the cluster is not asked: the verdict has what Git and the registry
 can prove, and all else is unknown.
 
+With --watch it looks again whenever the Application, a pod or a run has changed, and
+ends when the lane is accepted or what speaks against it will not go away by itself:
+no run is under way, and no rollout, or nothing has changed for two minutes.
+
 With --sign the output is a DSSE envelope around an in-toto statement: the verdict,
 about the released commit and the head of the GitOps branch. --check-signature says
 whether one of some keys signed such a file, and tells the verdict in it; nothing
@@ -47,14 +52,22 @@ Exit code 3 means that the lane is not accepted.`,
   lane verify --check-signature key.pub verdict.json`,
 		Args: s.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if follow && (l.offline || s.check != "") {
+				return usageError("--watch asks a cluster: leave --offline and --check-signature out")
+			}
 			if s.check != "" {
 				return s.read(cmd.Context(), a, args[0])
 			}
-			return l.look(cmd.Context(), func(ctx context.Context, _ *source, e verify.Evidence) error { return s.tell(ctx, &l, e) })
+			look := l.look
+			if follow {
+				look = l.watch
+			}
+			return look(cmd.Context(), func(ctx context.Context, _ *source, e verify.Evidence) error { return s.tell(ctx, &l, e) })
 		},
 	}
 	l.flags(cmd)
 	s.flags(cmd)
+	cmd.Flags().BoolVar(&follow, "watch", false, "follow a release until it is accepted, or contradicted for good")
 	return cmd
 }
 
