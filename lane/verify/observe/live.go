@@ -68,9 +68,11 @@ func (s *gatherer) live(ctx context.Context) {
 		}
 		return nil
 	})
-	g.Go(func() error { s.events(ctx); return nil })
 	var others []verify.List
-	g.Go(func() error { others = s.others(ctx); return nil })
+	if !s.Brief {
+		g.Go(func() error { s.events(ctx); return nil })
+		g.Go(func() error { others = s.others(ctx); return nil })
+	}
 	for i, k := range kinds {
 		g.Go(func() error { lists[i] = s.list(ctx, k); return nil })
 	}

@@ -52,7 +52,7 @@ type Observer struct {
 	Worktree string // folder that is the fixed worktree, "" is where the names say
 	Skip     bool   // the worktree is left out
 	Offline  bool   // the cluster is left out: Kube is nil
-	Brief    bool   // only what `lane status` shows: no registry, logs, check or Tekton objects
+	Brief    bool   // only what `lane status` shows: one question to each, and no history, registry, events, logs, check or Tekton objects
 	Clues    []string
 	Now      func() time.Time
 }
@@ -69,8 +69,8 @@ func (o *Observer) Observe(ctx context.Context) (verify.Evidence, error) {
 	all.Go(func() { s.argo(ctx) })
 	all.Go(func() { s.runs(ctx) })
 	all.Go(func() { s.sourceHead(ctx) })
-	all.Go(func() { <-branch; s.run(ctx) })
 	if !o.Brief {
+		all.Go(func() { <-branch; s.run(ctx) })
 		all.Go(func() { s.workloads(ctx) })
 		all.Go(func() { <-live; s.logs(ctx) })
 		all.Go(func() { <-branch; s.images(ctx) })
@@ -80,10 +80,10 @@ func (o *Observer) Observe(ctx context.Context) (verify.Evidence, error) {
 	}
 	all.Wait()
 	// What only now is known to be needed.
-	all.Go(func() { s.descent(ctx) })
 	all.Go(func() { s.worktree(ctx) })
-	all.Go(func() { s.syncedTree(ctx) })
 	if !o.Brief {
+		all.Go(func() { s.descent(ctx) })
+		all.Go(func() { s.syncedTree(ctx) })
 		all.Go(func() { s.otherImages(ctx) })
 		all.Go(func() { s.earlier(ctx) })
 	}
