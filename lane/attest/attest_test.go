@@ -111,11 +111,13 @@ func TestI9_RefusesWhatNoKeySigned(t *testing.T) {
 		keys []*attest.Key
 		says string
 	}{
-		"another key":     {envelope, others, "no key that was given has signed it"},
-		"another verdict": {edit(func(_ *dsse.Envelope, p []byte) []byte { return bytes.ReplaceAll(p, []byte("Active"), []byte("Absent")) }), keys, "no key that was given has signed it"},
-		"another type":    {edit(func(e *dsse.Envelope, p []byte) []byte { e.PayloadType = "text/plain"; return p }), keys, "not an in-toto statement"},
-		"no signature":    {edit(func(e *dsse.Envelope, p []byte) []byte { e.Signatures = nil; return p }), keys, "no key that was given has signed it"},
-		"no key":          {envelope, nil, "no key was given"},
+		"another key": {envelope, others, "no key that was given has signed it"},
+		"another verdict": {edit(func(_ *dsse.Envelope, p []byte) []byte {
+			return bytes.ReplaceAll(p, []byte("Active"), []byte("Absent"))
+		}), keys, "no key that was given has signed it"},
+		"another type": {edit(func(e *dsse.Envelope, p []byte) []byte { e.PayloadType = "text/plain"; return p }), keys, "not an in-toto statement"},
+		"no signature": {edit(func(e *dsse.Envelope, p []byte) []byte { e.Signatures = nil; return p }), keys, "no key that was given has signed it"},
+		"no key":       {envelope, nil, "no key was given"},
 	} {
 		_, _, err := attest.Check(t.Context(), "v.json", tt.data, tt.keys)
 		if err == nil || fail.CodeOf(err) != fail.Refused || !strings.Contains(err.Error(), tt.says) {

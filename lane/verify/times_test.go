@@ -39,8 +39,10 @@ func TestObservationsSayWhenTheyWereMade(t *testing.T) {
 		at           int
 	}{
 		{"I8", "Pod api-7d-1 api", 1},
-		{"I5", "deploy/gitops/k7/runtime-v03", 2}, {"I4", "Application shop-k7-v03", 3},
-		{"F3", "shop/api@" + apiImage, 4}, {"I1", "/srv/shop-v03", 5},
+		{"I5", "deploy/gitops/k7/runtime-v03", 2},
+		{"I4", "Application shop-k7-v03", 3},
+		{"F3", "shop/api@" + apiImage, 4},
+		{"I1", "/srv/shop-v03", 5},
 	} {
 		f, _ := v.Finding(tt.rule)
 		got := ""
