@@ -62,8 +62,10 @@ var allowed = []rule{
 	{"lane/secrets", "makes Secrets from values; asks no cluster", []string{"lane/names", "lane/intent", "lane/pipeline", "internal/canon", "internal/fail"}},
 	{"lane/verify", "judges what was seen, and is pure: no git, registry or cluster is asked", []string{"lane/names", "lane/intent", "lane/catalog", "lane/publish", "lane/render", "lane/pipeline", "lane/metadata", "lane/promote", "internal/canon", "internal/fail", "internal/secretscan"}},
 	{"lane/verify/observe", "sees for the judge: the one stage that asks git, registry and cluster at once", []string{"lane/names", "lane/intent", "lane/catalog", "lane/publish/builder", "lane/render", "lane/pipeline", "lane/promote", "lane/verify", "internal/canon", "internal/fail", "internal/git", "internal/kube", "internal/registry", "internal/secretscan"}},
+	{"lane/report", "draws a verdict, and is pure like the judge", []string{"lane/metadata", "lane/verify", "internal/canon", "internal/fail"}},
+	{"lane/attest", "signs a verdict; judges nothing", []string{"lane/verify", "internal/canon", "internal/fail"}},
 	{"cmd/lane", "joins the stages", []string{
-		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/plan/dockerfile", "lane/publish", "lane/publish/builder", "lane/catalog", "lane/render", "lane/diff", "lane/metadata", "lane/promote", "lane/pipeline", "lane/release", "lane/verify", "lane/verify/observe", "lane/secrets",
+		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/plan/dockerfile", "lane/publish", "lane/publish/builder", "lane/catalog", "lane/render", "lane/diff", "lane/metadata", "lane/promote", "lane/pipeline", "lane/release", "lane/verify", "lane/verify/observe", "lane/report", "lane/attest", "lane/secrets",
 		"internal/canon", "internal/fail", "internal/kube", "internal/git", "internal/postgres", "internal/registry", "internal/scratch", "internal/secretscan",
 	}},
 

@@ -103,7 +103,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 differences found, 4 refused by a rule,
 	root.AddCommand(
 		a.namesCommand(), a.schemaCommand(), a.checkCommand(), a.planCommand(), a.publishCommand(),
 		a.renderCommand(), a.diffCommand(), a.initCommand(), a.promoteCommand(), a.objectsCommand(), a.rehearseCommand(),
-		a.releaseCommand(), a.secretsCommand(), a.verifyCommand(), a.statusCommand(),
+		a.releaseCommand(), a.secretsCommand(), a.verifyCommand(), a.statusCommand(), a.reportCommand(),
 		a.rollbackCommand(), a.holdCommand(), a.hotfixCommand(),
 	)
 	return root

@@ -18,11 +18,11 @@ import (
 )
 
 func (a *app) verifyCommand() *cobra.Command {
-	var from cluster
-	v := verifier{app: a}
-	var skip []string
+	l := looker{verifier: verifier{app: a}}
+	var s seal
+	var follow bool
 	cmd := &cobra.Command{
-		Use:   "verify",
+		Use:   "verify [FILE]",
 		Short: "Judge whether what runs is the lane's release",
 		Long: `verify looks at the live namespace, Argo CD, the GitOps branch, Tekton and the
 source worktree, in this order, and judges each rule of acceptance: matched,
@@ -32,39 +32,42 @@ A lane is accepted when no rule is contradicted or unknown. The worktree can onl
 be seen on the cluster's host; --skip worktree leaves it out, and the verdict says
 so. The intent of HEAD says where everything is.
 
+With --offline the cluster is not asked: the verdict has what Git and the registry
+can prove, and all else is unknown.
+
+With --watch it looks again whenever the Application, a pod or a run has changed, and
+ends when the lane is accepted or what speaks against it will not go away by itself:
+no run is under way, and no rollout, or nothing has changed for two minutes.
+
+With --sign the output is a DSSE envelope around an in-toto statement: the verdict,
+about the released commit and the head of the GitOps branch. --check-signature says
+whether one of some keys signed such a file, and tells the verdict in it; nothing
+else is looked at.
+
 Exit code 3 means that the lane is not accepted.`,
 		Example: `  lane verify
   lane verify --skip worktree -o json
-  lane verify --kubeconfig /etc/rancher/k3s/k3s.yaml`,
-		Args: usage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, link := range skip {
-				if link != string(verify.LinkWorktree) {
-					return usageError("--skip %s: only the worktree can be left out", link)
-				}
-				v.skip = true
+  lane verify --kubeconfig /etc/rancher/k3s/k3s.yaml
+  lane verify --sign key > verdict.json
+  lane verify --check-signature key.pub verdict.json`,
+		Args: s.args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if follow && (l.offline || s.check != "") {
+				return usageError("--watch asks a cluster: leave --offline and --check-signature out")
 			}
-			if v.skip && v.worktree != "" {
-				return usageError("--skip worktree and --worktree exclude each other")
+			if s.check != "" {
+				return s.read(cmd.Context(), a, args[0])
 			}
-			ctx := cmd.Context()
-			src, err := a.source(ctx, "HEAD", "")
-			if err != nil {
-				return err
+			look := l.look
+			if follow {
+				look = l.watch
 			}
-			client, connectErr := from.connect(ctx)
-			if connectErr == nil {
-				defer client.Close()
-			}
-			return v.run(ctx, src, client, connectErr)
+			return look(cmd.Context(), func(ctx context.Context, _ *source, e verify.Evidence) error { return s.tell(ctx, &l, e) })
 		},
 	}
-	cmd.Flags().StringSliceVar(&skip, "skip", nil, "the `link` to leave out: worktree")
-	completeWords(cmd, "skip", string(verify.LinkWorktree))
-	cmd.Flags().StringVar(&v.worktree, "worktree", "", "the `dir`ectory that is the source worktree on this machine")
-	v.to.registryFlag(cmd)
-	v.to.remoteFlag(cmd)
-	from.flags(cmd)
+	l.flags(cmd)
+	s.flags(cmd)
+	cmd.Flags().BoolVar(&follow, "watch", false, "follow a release until it is accepted, or contradicted for good")
 	return cmd
 }
 
@@ -73,16 +76,13 @@ type verifier struct {
 	app      *app
 	to       target
 	skip     bool
+	offline  bool
 	worktree string
 	brief    bool
 }
 
-// run prints the verdict. Its error says that the lane is not accepted.
-func (v *verifier) run(ctx context.Context, src *source, client *kube.Client, noClient error) error {
-	e, err := v.evidence(ctx, src, client, noClient)
-	if err != nil {
-		return err
-	}
+// tell prints the verdict. Its error says that the lane is not accepted.
+func (v *verifier) tell(e verify.Evidence) error {
 	verdict := judged{verify.Judge(e)}
 	if err := v.app.emit(verdict.Verdict, verdict.write); err != nil {
 		return err
@@ -124,7 +124,7 @@ func (v *verifier) evidence(ctx context.Context, src *source, client *kube.Clien
 			}
 			return v.app.objects(ctx, released, "tekton")
 		},
-		Host: host, Worktree: v.worktree, Skip: v.skip, Brief: v.brief, Now: time.Now,
+		Host: host, Worktree: v.worktree, Skip: v.skip, Offline: v.offline, Brief: v.brief, Now: time.Now,
 	}
 	for _, flag := range []struct{ name, value string }{{"--registry", v.to.registry}, {"--remote", v.to.remote}} {
 		if flag.value != "" {

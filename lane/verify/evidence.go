@@ -14,7 +14,16 @@ import (
 type Seen[T any] struct {
 	Value T
 	Found bool
-	Gap   Gap // when not Found
+	Gap   Gap       // when not Found
+	At    time.Time // when it was, of what may change
+}
+
+// Asked is the part with the time at which it was seen.
+func (s Seen[T]) Asked(at time.Time) Seen[T] {
+	if s.Found {
+		s.At = at
+	}
+	return s
 }
 
 // Gap is why something was not seen.
@@ -52,6 +61,7 @@ type Evidence struct {
 	Intent   *intent.Intent // where the registry, the repository and the cluster are
 	At       time.Time      // when it was gathered
 	Skip     bool           // the worktree is left out on purpose
+	Offline  bool           // the cluster is left out on purpose
 	Live     Live
 	Argo     Argo
 	Gitops   Seen[Gitops]

@@ -72,6 +72,7 @@ func Judge(e Evidence) Verdict {
 		v.GitopsCommitID = j.Gitops.Value.Commit
 		v.SourceCommitID = j.Gitops.Value.Catalog.SourceCommitID
 	}
+	v.Offline = e.Offline
 	if e.Skip {
 		v.Skipped = append(v.Skipped, LinkWorktree)
 	}
@@ -79,16 +80,17 @@ func Judge(e Evidence) Verdict {
 	for _, l := range links {
 		chains[l] = &Chain{Link: l, State: Skipped, Findings: []Finding{}}
 	}
+	seen := timesOf(e)
 	for _, r := range rules() {
 		o := &opinion{}
 		r.judge(j, o)
 		c := chains[r.link]
-		c.Findings = append(c.Findings, o.finding(r))
+		c.Findings = append(c.Findings, o.finding(r, seen))
 	}
 	last := chains[LinkWorktree]
 	o := &opinion{}
 	j.unseen(o)
-	last.Findings = append(last.Findings, o.finding(rule{id: "I9", holds: "all that the verdict rests on was seen, where it really is"}))
+	last.Findings = append(last.Findings, o.finding(rule{id: "I9", holds: "all that the verdict rests on was seen, where it really is"}, seen))
 	for _, l := range links {
 		for _, f := range chains[l].Findings {
 			chains[l].State = worse(chains[l].State, f.State)
@@ -182,7 +184,10 @@ func (o *opinion) state() State {
 	return state
 }
 
-func (o *opinion) finding(r rule) Finding {
+func (o *opinion) finding(r rule, seen times) Finding {
+	for i := range o.seen {
+		o.seen[i].SeenAt = seen.of(o.seen[i].Object)
+	}
 	f := Finding{Rule: r.id, Holds: r.holds, State: o.state(), Observations: o.seen}
 	if len(o.seen) == 0 {
 		f.Observations = []Observation{{State: Unknown, Object: "evidence", Note: "nothing was seen that the rule speaks of"}}

@@ -44,6 +44,9 @@ func (j *judge) proven(o *opinion, g Gitops, p Promotion) {
 	case run.Found:
 		j.run(o, run.Value, p, g.Catalog)
 	case run.Gap.Cause != Absent:
+		if sig.Found && sig.Value.State == Signed {
+			o.match("commit "+p.Commit, "signature", "by "+sig.Value.By)
+		}
 		o.cannot("PipelineRun "+name, run.Gap)
 	case !sig.Found:
 		o.cannot("PipelineRun "+name+" is forgotten, and the signature of its commit", sig.Gap)

@@ -38,6 +38,9 @@ func (v Verdict) Summary() string {
 	if !v.Accepted {
 		s = fmt.Sprintf("not accepted: %d contradicted, %d unknown", v.Contradicted, v.Unknown)
 	}
+	if v.Offline {
+		s += " (offline: the cluster was not asked)"
+	}
 	for _, l := range v.Skipped {
 		s += fmt.Sprintf(" (%s skipped)", l)
 	}

@@ -64,6 +64,7 @@ func (j *judge) unseen(o *opinion) {
 	for _, clue := range j.Clues {
 		o.against("evidence", "%s", clue)
 	}
+	j.clock(o)
 	if n > 0 && len(o.seen) == 0 {
 		o.match("evidence", "parts", plural(n, "part"))
 	}

@@ -25,6 +25,7 @@ type Verdict struct {
 	At             string  `json:"at"`                       // RFC 3339, UTC
 	SourceCommitID string  `json:"sourceCommitId,omitempty"` // the released commit, when it was seen
 	GitopsCommitID string  `json:"gitopsCommitId,omitempty"` // the head of the GitOps branch, likewise
+	Offline        bool    `json:"offline,omitempty"`        // the cluster was left out on purpose
 	Accepted       bool    `json:"accepted"`
 	Contradicted   int     `json:"contradicted"` // rules
 	Unknown        int     `json:"unknown"`      // rules
@@ -81,6 +82,7 @@ type Observation struct {
 	Wanted string `json:"wanted,omitempty"` // when the value is another
 	Note   string `json:"note,omitempty"`
 	Hint   string `json:"hint,omitempty"`
+	SeenAt string `json:"seenAt,omitempty"` // RFC 3339, UTC, of what was asked of something that may change
 }
 
 // Encode gives the canonical bytes.

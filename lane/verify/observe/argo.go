@@ -38,7 +38,7 @@ func (s *gatherer) get(ctx context.Context, gvr schema.GroupVersionResource, nam
 	if err != nil {
 		return verify.Miss[verify.Object](gap(err))
 	}
-	return verify.See(verify.Object(o.Object))
+	return verify.See(verify.Object(o.Object)).Asked(s.Now())
 }
 
 // syncedTree is the content that the Application is at, when that is not the

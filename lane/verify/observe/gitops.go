@@ -20,6 +20,7 @@ import (
 // gitops is the head of the branch.
 func (s *gatherer) gitops(ctx context.Context) {
 	head, files, commit, err := s.Branch.Look(ctx)
+	at := s.Now()
 	if err != nil {
 		s.evidence.Gitops = verify.Miss[verify.Gitops](gap(err))
 		return
@@ -36,7 +37,7 @@ func (s *gatherer) gitops(ctx context.Context) {
 	s.evidence.Release.Intent = seen(s.intentAt(ctx, head.Catalog.SourceCommitID))
 	g.Signature = s.signature(commit)
 	s.promotions(ctx, &g, head.Files)
-	s.evidence.Gitops = verify.See(g)
+	s.evidence.Gitops = verify.See(g).Asked(at)
 }
 
 // secrets are the places on the branch that look like a credential.

@@ -71,7 +71,7 @@ func (s *gatherer) image(ctx context.Context, ref registry.Ref, digest string) v
 	if err != nil {
 		return verify.Miss[verify.Image](gap(err))
 	}
-	return verify.See(verify.Image{Config: m.Config.Digest, Identity: c.Labels[builder.IdentityLabel]})
+	return verify.See(verify.Image{Config: m.Config.Digest, Identity: c.Labels[builder.IdentityLabel]}).Asked(s.Now())
 }
 
 // container is an image that a pod pins, and the one that its node says it runs.

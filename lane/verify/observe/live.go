@@ -64,13 +64,15 @@ func (s *gatherer) live(ctx context.Context) {
 		if err != nil {
 			live.Namespace = verify.Miss[verify.Object](gap(err))
 		} else {
-			live.Namespace = verify.See(verify.Object(ns.Object))
+			live.Namespace = verify.See(verify.Object(ns.Object)).Asked(s.Now())
 		}
 		return nil
 	})
-	g.Go(func() error { s.events(ctx); return nil })
 	var others []verify.List
-	g.Go(func() error { others = s.others(ctx); return nil })
+	if !s.Brief {
+		g.Go(func() error { s.events(ctx); return nil })
+		g.Go(func() error { others = s.others(ctx); return nil })
+	}
 	for i, k := range kinds {
 		g.Go(func() error { lists[i] = s.list(ctx, k); return nil })
 	}
@@ -99,7 +101,7 @@ func (s *gatherer) whole(ctx context.Context, gvr schema.GroupVersionResource, n
 	for i, item := range list.Items {
 		objects[i] = item.Object
 	}
-	return verify.See(objects)
+	return verify.See(objects).Asked(s.Now())
 }
 
 // metadata lists what objects are called.
@@ -117,7 +119,7 @@ func (s *gatherer) metadata(ctx context.Context, k kind, namespace string) verif
 		meta["apiVersion"], meta["kind"] = k.GroupVersion().String(), k.kind
 		objects[i] = meta
 	}
-	return verify.See(objects)
+	return verify.See(objects).Asked(s.Now())
 }
 
 // others are the objects of all kinds that are not in kinds, as far as the server

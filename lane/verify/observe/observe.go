@@ -51,7 +51,8 @@ type Observer struct {
 	Host     string // of this machine
 	Worktree string // folder that is the fixed worktree, "" is where the names say
 	Skip     bool   // the worktree is left out
-	Brief    bool   // only what `lane status` shows: no registry, logs, check or Tekton objects
+	Offline  bool   // the cluster is left out: Kube is nil
+	Brief    bool   // only what `lane status` shows: one question to each, and no history, registry, events, logs, check or Tekton objects
 	Clues    []string
 	Now      func() time.Time
 }
@@ -59,7 +60,7 @@ type Observer struct {
 // Observe looks at everything. The error says that ctx ended.
 func (o *Observer) Observe(ctx context.Context) (verify.Evidence, error) {
 	s := &gatherer{Observer: o, evidence: verify.Evidence{
-		Names: o.Names, Intent: o.Intent, At: o.Now(), Skip: o.Skip, Clues: o.Clues, Images: map[string]verify.Seen[verify.Image]{},
+		Names: o.Names, Intent: o.Intent, At: o.Now(), Skip: o.Skip, Offline: o.Offline, Clues: o.Clues, Images: map[string]verify.Seen[verify.Image]{},
 	}}
 	var all sync.WaitGroup
 	branch, live := make(chan struct{}), make(chan struct{})
@@ -68,8 +69,8 @@ func (o *Observer) Observe(ctx context.Context) (verify.Evidence, error) {
 	all.Go(func() { s.argo(ctx) })
 	all.Go(func() { s.runs(ctx) })
 	all.Go(func() { s.sourceHead(ctx) })
-	all.Go(func() { <-branch; s.run(ctx) })
 	if !o.Brief {
+		all.Go(func() { <-branch; s.run(ctx) })
 		all.Go(func() { s.workloads(ctx) })
 		all.Go(func() { <-live; s.logs(ctx) })
 		all.Go(func() { <-branch; s.images(ctx) })
@@ -79,10 +80,10 @@ func (o *Observer) Observe(ctx context.Context) (verify.Evidence, error) {
 	}
 	all.Wait()
 	// What only now is known to be needed.
-	all.Go(func() { s.descent(ctx) })
 	all.Go(func() { s.worktree(ctx) })
-	all.Go(func() { s.syncedTree(ctx) })
 	if !o.Brief {
+		all.Go(func() { s.descent(ctx) })
+		all.Go(func() { s.syncedTree(ctx) })
 		all.Go(func() { s.otherImages(ctx) })
 		all.Go(func() { s.earlier(ctx) })
 	}
@@ -126,6 +127,9 @@ func seen[T any](v T, err error) verify.Seen[T] {
 
 // noKube is why the cluster cannot be asked.
 func (s *gatherer) noKube() verify.Gap {
+	if s.Offline {
+		return verify.Gap{Why: "the cluster was left out with --offline"}
+	}
 	err := s.NoKube
 	if err == nil {
 		err = errors.New("no cluster was named")

@@ -18,7 +18,7 @@ func (s *gatherer) sourceHead(ctx context.Context) {
 	if err == nil && refs[ref] == "" {
 		err = fail.Fail(s.Branch.Remote.String(), "push the source branch", "the remote has no %s", ref)
 	}
-	s.evidence.Source.Head = seen(refs[ref], err)
+	s.evidence.Source.Head = seen(refs[ref], err).Asked(s.Now())
 }
 
 // descent is whether the released commit is on the source branch, and who wrote it
@@ -88,7 +88,7 @@ func (s *gatherer) worktree(ctx context.Context) {
 	if err == nil {
 		w.Origin = s.evidence.Source.Head.Value
 	}
-	s.evidence.Worktree = seen(w, err)
+	s.evidence.Worktree = seen(w, err).Asked(s.Now())
 }
 
 func worktreeAt(ctx context.Context, path string) (verify.Worktree, error) {

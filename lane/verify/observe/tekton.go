@@ -66,7 +66,7 @@ func (s *gatherer) workloads(ctx context.Context) {
 		}
 		objects = append(objects, f.Value...)
 	}
-	s.evidence.Tekton.Workloads = verify.See(objects)
+	s.evidence.Tekton.Workloads = verify.See(objects).Asked(s.Now())
 }
 
 // resources are those of the kinds that lane makes for Tekton.

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pikasTech/agentrun/internal/kube"
+	"github.com/pikasTech/agentrun/lane/verify"
+)
+
+// looker is a verb that looks at a lane as verify does.
+type looker struct {
+	verifier
+	from    cluster
+	skipped []string
+}
+
+func (l *looker) flags(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&l.skipped, "skip", nil, "the `link` to leave out: worktree")
+	completeWords(cmd, "skip", string(verify.LinkWorktree))
+	cmd.Flags().StringVar(&l.worktree, "worktree", "", "the `dir`ectory that is the source worktree on this machine")
+	cmd.Flags().BoolVar(&l.offline, "offline", false, "ask Git and the registry alone; what only the cluster shows is unknown")
+	l.to.registryFlag(cmd)
+	l.to.remoteFlag(cmd)
+	l.from.flags(cmd)
+}
+
+// check refuses flags that exclude each other.
+func (l *looker) check() error {
+	for _, link := range l.skipped {
+		if link != string(verify.LinkWorktree) {
+			return usageError("--skip %s: only the worktree can be left out", link)
+		}
+		l.skip = true
+	}
+	if l.skip && l.worktree != "" {
+		return usageError("--skip worktree and --worktree exclude each other")
+	}
+	if l.offline && (l.from.options.Kubeconfig != "" || l.from.options.Context != "") {
+		return usageError("--offline asks no cluster: leave --kubeconfig and --context out")
+	}
+	return nil
+}
+
+// look gathers the evidence and hands it on.
+func (l *looker) look(ctx context.Context, use func(context.Context, *source, verify.Evidence) error) error {
+	if err := l.check(); err != nil {
+		return err
+	}
+	src, err := l.app.source(ctx, "HEAD", "")
+	if err != nil {
+		return err
+	}
+	var client *kube.Client
+	var connectErr error
+	if !l.offline {
+		if client, connectErr = l.from.connect(ctx); connectErr == nil {
+			defer client.Close()
+		}
+	}
+	e, err := l.evidence(ctx, src, client, connectErr)
+	if err != nil {
+		return err
+	}
+	return use(ctx, src, e)
+}
