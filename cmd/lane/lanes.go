@@ -24,27 +24,23 @@ type laneAt struct {
 	gitops string // likewise, of its GitOps branch
 }
 
-// lanes are the project's lanes that have a GitOps branch on the remote, the oldest
-// version first.
+// lanes are the project's lanes of which the remote has a branch, the oldest version
+// first.
 func (a *app) lanes(ctx context.Context, src *source, to *target) ([]laneAt, error) {
 	refs, err := git.Remote{URL: to.remoteOf(src.intent)}.Branches(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []laneAt
-	for ref, id := range refs {
-		lane, ok := strings.CutSuffix(strings.TrimPrefix(ref, "refs/heads/"), "-gitops")
-		if !ok {
-			continue
-		}
+	found := map[string]laneAt{}
+	for ref := range refs {
+		lane := strings.TrimSuffix(strings.TrimPrefix(ref, "refs/heads/"), "-gitops")
 		n, err := src.intent.NamesOf(lane)
-		if err != nil || n.GitopsRef() != ref {
-			continue // a branch that only ends alike
+		if err != nil || n.GitopsRef() != ref && n.SourceRef() != ref {
+			continue // a branch that is no lane's
 		}
-		all = append(all, laneAt{names: n, source: refs[n.SourceRef()], gitops: id})
+		found[lane] = laneAt{names: n, source: refs[n.SourceRef()], gitops: refs[n.GitopsRef()]}
 	}
-	slices.SortFunc(all, func(a, b laneAt) int { return compareLanes(a.names.Lane, b.names.Lane) })
-	return all, nil
+	return slices.SortedFunc(maps.Values(found), func(a, b laneAt) int { return compareLanes(a.names.Lane, b.names.Lane) }), nil
 }
 
 // compareLanes orders versions by their numbers.
@@ -103,4 +99,10 @@ func (a *app) fetched(ctx context.Context, src *source, to *target, whole bool, 
 		refs[ref] = id // it may have moved since it was asked for
 	}
 	return repo, remove, nil
+}
+
+// subject is the first line of a commit's message.
+func subject(message string) string {
+	line, _, _ := strings.Cut(message, "\n")
+	return line
 }
