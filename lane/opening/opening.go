@@ -107,6 +107,12 @@ func Names(lane names.Names, text []byte) bool {
 // Rename makes of each name of one lane in text that of the other.
 func Rename(from, to names.Names, text []byte) []byte { return replace(text, derived(from, to)) }
 
+// RenameLane makes of each version that stands alone and is the one lane's the other's.
+// It is for what a render writes, where every such version is the lane.
+func RenameLane(from, to names.Names, text []byte) []byte {
+	return replace(text, map[string]string{from.Lane: to.Lane})
+}
+
 // derived are the names that no other lane has, each with what the other lane has in
 // its place. All longer names begin or end with one of these.
 func derived(from, to names.Names) map[string]string {
