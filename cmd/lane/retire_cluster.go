@@ -39,7 +39,21 @@ var (
 // in which they are deleted: what brings it back first.
 func (r *retirer) owned() []laneObject {
 	n := r.src.names
+	triggers := func(resource string) schema.GroupVersionResource {
+		return schema.GroupVersionResource{Group: "triggers.tekton.dev", Version: "v1beta1", Resource: resource}
+	}
+	rbac := func(resource string) schema.GroupVersionResource {
+		return schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: resource}
+	}
 	return []laneObject{
+		{Kind: "EventListener", Namespace: n.TektonNamespace, Name: n.Trigger(), gvr: triggers("eventlisteners")},
+		{Kind: "TriggerTemplate", Namespace: n.TektonNamespace, Name: n.Trigger(), gvr: triggers("triggertemplates")},
+		{Kind: "TriggerBinding", Namespace: n.TektonNamespace, Name: n.Trigger(), gvr: triggers("triggerbindings")},
+		{Kind: "RoleBinding", Namespace: n.TektonNamespace, Name: n.Trigger(), gvr: rbac("rolebindings")},
+		{Kind: "Role", Namespace: n.TektonNamespace, Name: n.Trigger(), gvr: rbac("roles")},
+		{Kind: "ClusterRoleBinding", Name: n.Trigger(), gvr: rbac("clusterrolebindings")},
+		{Kind: "ClusterRole", Name: n.Trigger(), gvr: rbac("clusterroles")},
+		{Kind: "ServiceAccount", Namespace: n.TektonNamespace, Name: n.Trigger(), gvr: schema.GroupVersionResource{Version: "v1", Resource: "serviceaccounts"}},
 		{Kind: "Application", Namespace: n.ArgoNamespace, Name: n.ArgoApplication, gvr: applications},
 		{Kind: "AppProject", Namespace: n.ArgoNamespace, Name: n.ArgoAppProject, gvr: appProjects},
 		{Kind: "Pipeline", Namespace: n.TektonNamespace, Name: n.Pipeline, gvr: pipelines},

@@ -38,6 +38,8 @@ type values struct {
 	Run, Commit    string // of a PipelineRun
 	Rollback, Hold string // of one that goes back
 
+	PushedRun, PushFilter string // of triggers
+
 	Fetch, Tests string // scripts
 
 	LabelProject, LabelLane, LabelCommit, LabelRollback    string
