@@ -56,6 +56,7 @@ var allowed = []rule{
 	{"lane/render", "pure: no git, no registry, no cluster", []string{"lane/names", "lane/intent", "lane/catalog", "internal/canon", "internal/fail"}},
 	{"lane/diff", "compares manifests, whoever made them", []string{"lane/names", "internal/canon", "internal/fail"}},
 	{"lane/pipeline", "the objects that carry a release; made from the intent alone", []string{"lane/names", "lane/intent", "internal/canon", "internal/fail"}},
+	{"lane/opening", "the next lane's source; writes no file", []string{"lane/names", "lane/intent", "internal/fail"}},
 	{"lane/metadata", "what a lane keeps for itself; knows no branch and no cluster", []string{"lane/names", "internal/canon", "internal/fail"}},
 	{"lane/promote", "moves the GitOps branch; is handed the content", []string{"lane/names", "lane/catalog", "lane/metadata", "internal/canon", "internal/fail", "internal/git"}},
 	{"lane/release", "judges a run; asks no cluster", []string{"lane/names", "lane/pipeline", "lane/promote", "internal/fail"}},
@@ -65,7 +66,7 @@ var allowed = []rule{
 	{"lane/report", "draws a verdict, and is pure like the judge", []string{"lane/metadata", "lane/verify", "internal/canon", "internal/fail"}},
 	{"lane/attest", "signs a verdict; judges nothing", []string{"lane/verify", "internal/canon", "internal/fail"}},
 	{"cmd/lane", "joins the stages", []string{
-		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/plan/dockerfile", "lane/publish", "lane/publish/builder", "lane/catalog", "lane/render", "lane/diff", "lane/metadata", "lane/promote", "lane/pipeline", "lane/release", "lane/verify", "lane/verify/observe", "lane/report", "lane/attest", "lane/secrets",
+		"lane/names", "lane/intent", "lane/check", "lane/plan", "lane/plan/dockerfile", "lane/publish", "lane/publish/builder", "lane/catalog", "lane/render", "lane/diff", "lane/metadata", "lane/promote", "lane/pipeline", "lane/opening", "lane/release", "lane/verify", "lane/verify/observe", "lane/report", "lane/attest", "lane/secrets",
 		"internal/canon", "internal/fail", "internal/kube", "internal/git", "internal/postgres", "internal/registry", "internal/scratch", "internal/secretscan",
 	}},
 
@@ -207,7 +208,7 @@ func hasPackageDoc(file string) bool {
 // the files that say so are all that can write; what looks at a lane is not among
 // them. The manager writes its own Jobs (rule H2).
 func TestH1_DiagnosisWritesNothing(t *testing.T) {
-	writers := []string{"agentrun/manager/dispatch/act.go", "cmd/lane/accept.go", "cmd/lane/objects_apply.go", "cmd/lane/release.go", "cmd/lane/release_create.go", "cmd/lane/secrets.go"}
+	writers := []string{"agentrun/manager/dispatch/act.go", "cmd/lane/accept.go", "cmd/lane/objects_apply.go", "cmd/lane/open_cluster.go", "cmd/lane/release.go", "cmd/lane/release_create.go", "cmd/lane/retire_cluster.go", "cmd/lane/secrets.go"}
 	var found []string
 	for _, p := range packages(t) {
 		if p.path == "internal/kube" {

@@ -21,21 +21,36 @@ var unbuilt = "sha256:" + strings.Repeat("0", 64)
 func (a *app) diffCommand() *cobra.Command {
 	var to target
 	var commit, planFile, publishedFile string
+	var lanes bool
 	cmd := &cobra.Command{
-		Use:   "diff",
+		Use:   "diff [--lanes LANE LANE]",
 		Short: "Show what a promotion would change, object by object",
 		Long: `diff compares the manifests on the GitOps branch with those that a promotion of
 the commit would put there, and shows each object and field that changes. It
 writes nothing. The digest of an image that would still have to be built is
 shown as sha256:000…; with --plan and --published it is the real one.
 
+With --lanes it compares what two lanes have promoted instead: service by service,
+and then object by object, where the lanes' own names are no difference.
+
 Exit code 3 means that there are differences.`,
 		Example: `  lane diff
   lane diff --commit 1f0c2a9 -o json
-  lane diff --plan plan.json --published published.json`,
-		Args: usage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+  lane diff --plan plan.json --published published.json
+  lane diff --lanes v0.1 v0.2`,
+		Args: usage(cobra.MaximumNArgs(2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
+			switch {
+			case lanes && len(args) != 2:
+				return usageError("--lanes needs two lanes")
+			case lanes && (cmd.Flags().Changed("commit") || planFile != "" || publishedFile != ""):
+				return usageError("--lanes goes with neither --commit nor --plan nor --published")
+			case lanes:
+				return a.diffLanes(ctx, &to, args[0], args[1])
+			case len(args) > 0:
+				return usageError("%s: lanes are named behind --lanes", args[0])
+			}
 			if (planFile == "") != (publishedFile == "") {
 				return usageError("--plan and --published go together")
 			}
@@ -81,6 +96,7 @@ Exit code 3 means that there are differences.`,
 	cmd.Flags().StringVar(&commit, "commit", "HEAD", "the source `commit` to compare")
 	cmd.Flags().StringVar(&planFile, "plan", "", "the plan `file` of the commit")
 	cmd.Flags().StringVar(&publishedFile, "published", "", "the published images' `file` of the plan")
+	cmd.Flags().BoolVar(&lanes, "lanes", false, "compare two lanes")
 	to.remoteFlag(cmd)
 	return cmd
 }

@@ -18,12 +18,14 @@ func (a *app) objectsCommand() *cobra.Command {
 	var apply, dryRun bool
 	var to cluster
 	cmd := &cobra.Command{
-		Use:   "objects tekton|argo",
+		Use:   "objects tekton|argo|triggers",
 		Short: "The lane's Tekton and Argo CD objects, for kubectl apply",
 		Long: `objects prints what a cluster needs to release the lane and to keep it: with
 tekton the namespace of the runs, their ServiceAccount, their volume claim and
-the Pipeline; with argo the AppProject and the Application. All of it follows
-from the commit's intent; nothing is asked.
+the Pipeline; with argo the AppProject and the Application; with triggers, which
+nobody has to use, the listener of Tekton Triggers that starts a run for each
+signed push to the source branch. All of it follows from the commit's intent;
+nothing is asked.
 
 --apply makes the cluster's objects these, by server-side apply, and says what
 that changes; with --dry-run it only says so (exit code 3 when something would
@@ -33,7 +35,7 @@ change).`,
   lane objects tekton --apply
   lane objects argo | kubectl apply --server-side --field-manager=lane -f -`,
 		Args:      usage(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
-		ValidArgs: []string{"tekton", "argo"},
+		ValidArgs: []string{"tekton", "argo", "triggers"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			src, err := a.source(cmd.Context(), commit, "")
 			if err != nil {
@@ -79,8 +81,11 @@ type objectsDocument struct {
 
 // objects are the lane's objects of one kind of controller.
 func (a *app) objects(ctx context.Context, src *source, what string) ([]pipeline.Object, error) {
-	if what == "argo" {
+	switch what {
+	case "argo":
 		return pipeline.Argo(src.intent, src.names)
+	case "triggers":
+		return pipeline.Triggers(src.intent, src.names)
 	}
 	data, err := src.repo.ReadFile(ctx, src.commit, plan.LockPath, dockerfile.MaxBytes)
 	if err != nil {

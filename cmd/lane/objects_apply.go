@@ -20,6 +20,8 @@ func resourceOf(o pipeline.Object) (schema.GroupVersionResource, error) {
 	plural := map[string]string{
 		"Namespace": "namespaces", "ServiceAccount": "serviceaccounts", "PersistentVolumeClaim": "persistentvolumeclaims",
 		"Pipeline": "pipelines", "AppProject": "appprojects", "Application": "applications",
+		"Role": "roles", "RoleBinding": "rolebindings", "ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings",
+		"TriggerBinding": "triggerbindings", "TriggerTemplate": "triggertemplates", "EventListener": "eventlisteners",
 	}[gvk.Kind]
 	if plural == "" {
 		return schema.GroupVersionResource{}, fmt.Errorf("applying the %s %s: nobody knows its resource", gvk.Kind, o.GetName())

@@ -105,6 +105,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 differences found, 4 refused by a rule,
 		a.renderCommand(), a.diffCommand(), a.initCommand(), a.promoteCommand(), a.objectsCommand(), a.rehearseCommand(),
 		a.releaseCommand(), a.secretsCommand(), a.verifyCommand(), a.statusCommand(), a.reportCommand(),
 		a.rollbackCommand(), a.holdCommand(), a.hotfixCommand(),
+		a.openCommand(), a.retireCommand(), a.gcCommand(),
 	)
 	return root
 }

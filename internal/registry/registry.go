@@ -1,5 +1,5 @@
 // Package registry is the only place that talks to an image registry. It proves
-// digests (rule F3), reads manifests and configs, and pushes.
+// digests (rule F3), reads manifests and configs, lists, pushes, and deletes by digest.
 //
 // What a registry says is not believed: every digest is a hash that this package
 // has made itself of the bytes it was sent, every answer is bounded in size and

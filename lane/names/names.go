@@ -162,3 +162,9 @@ func (n Names) GitSecret() string { return n.RuntimeNamespace + "-git" }
 // SigningSecret is the Secret in the Tekton namespace with the key that signs
 // promotions.
 func (n Names) SigningSecret() string { return n.RuntimeNamespace + "-signing" }
+
+// Trigger is what the objects are called that start a run for each push.
+func (n Names) Trigger() string { return n.RuntimeNamespace + "-push" }
+
+// WebhookSecret is the Secret in the Tekton namespace with what pushes are signed with.
+func (n Names) WebhookSecret() string { return n.RuntimeNamespace + "-webhook" }

@@ -7,6 +7,7 @@
 // lane: the Tekton namespace, the lane's ServiceAccount and volume claim, and its
 // Pipeline. Argo gives the AppProject and the Application. Run gives the
 // PipelineRun of one commit: that releases it, goes back to it, or replaces pods of it.
+// Triggers gives what starts that run for a push.
 //
 // What always holds: names come from lane/names and network facts from the intent
 // (rule B4), so none is written twice. A run's pods use the host's network (rule

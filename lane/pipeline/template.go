@@ -40,6 +40,8 @@ type values struct {
 	Restart        string // of one that replaces pods
 	Generation     string // that they get
 
+	PushedRun, PushFilter string // of triggers
+
 	Fetch, Tests string // scripts
 
 	LabelProject, LabelLane, LabelCommit                   string
