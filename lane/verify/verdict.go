@@ -25,7 +25,7 @@ type Verdict struct {
 	At             string  `json:"at"`                       // RFC 3339, UTC
 	SourceCommitID string  `json:"sourceCommitId,omitempty"` // the released commit, when it was seen
 	GitopsCommitID string  `json:"gitopsCommitId,omitempty"` // the head of the GitOps branch, likewise
-	Offline        bool    `json:"offline,omitempty"`        // the cluster was left out on purpose
+	Offline        bool    `json:"offline,omitzero"`         // the cluster was left out on purpose
 	Accepted       bool    `json:"accepted"`
 	Contradicted   int     `json:"contradicted"` // rules
 	Unknown        int     `json:"unknown"`      // rules
