@@ -42,12 +42,13 @@ type Restart struct {
 	Generation Generation
 }
 
-// String is the form that ParseRestart reads: api,web=0123456789abcdef.
-func (r Restart) String() string { return strings.Join(r.Services, ",") + "=" + string(r.Generation) }
+// String is the form that ParseRestart reads, the generation first, so that nobody takes
+// it for the value of a key of that name: 0123456789abcdef=api,web.
+func (r Restart) String() string { return string(r.Generation) + "=" + strings.Join(r.Services, ",") }
 
 // ParseRestart reads what String writes.
 func ParseRestart(text string) (Restart, error) {
-	list, id, _ := strings.Cut(text, "=")
+	id, list, _ := strings.Cut(text, "=")
 	r := Restart{strings.Split(list, ","), Generation(id)}
 	well := generation.MatchString(id) && slices.IsSorted(r.Services)
 	for i, s := range r.Services {
@@ -55,7 +56,7 @@ func ParseRestart(text string) (Restart, error) {
 	}
 	if !well {
 		return Restart{}, &fail.Error{
-			Code: fail.Usage, Hint: "write services, sorted, and a generation: api,web=0123456789abcdef",
+			Code: fail.Usage, Hint: "write services, sorted, and a generation: 0123456789abcdef=api,web",
 			Err: fmt.Errorf("%q is no restart", fail.Clean(text, 80)),
 		}
 	}

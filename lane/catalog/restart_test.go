@@ -84,11 +84,11 @@ func TestC5_RefusesGenerationsThatAreNone(t *testing.T) {
 }
 
 func TestParseRestart(t *testing.T) {
-	r, err := catalog.ParseRestart("api,web=0123456789abcdef")
-	if err != nil || r.String() != "api,web=0123456789abcdef" {
+	r, err := catalog.ParseRestart("0123456789abcdef=api,web")
+	if err != nil || r.String() != "0123456789abcdef=api,web" {
 		t.Errorf("%+v: %v", r, err)
 	}
-	for _, bad := range []string{"", "=0123456789abcdef", "api", "api=", "api=0123", "web,api=0123456789abcdef", "api,api=0123456789abcdef", "api,=0123456789abcdef", "a b=0123456789abcdef", "api=0123456789abcdef=", "api=0123456789abcdef\n"} {
+	for _, bad := range []string{"", "=0123456789abcdef", "api", "api=", "api=0123", "0123456789abcdef=web,api", "0123456789abcdef=api,api", "0123456789abcdef=api,", "0123456789abcdef=a b", "0123456789abcdef=api=", "0123456789abcdef=api\n"} {
 		if _, err := catalog.ParseRestart(bad); fail.CodeOf(err) != fail.Usage || fail.HintOf(err) == "" {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -96,7 +96,7 @@ func TestParseRestart(t *testing.T) {
 }
 
 func FuzzParseRestart(f *testing.F) {
-	f.Add("api,web=0123456789abcdef")
+	f.Add("0123456789abcdef=api,web")
 	f.Add("=")
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := catalog.ParseRestart(text)

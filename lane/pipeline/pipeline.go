@@ -53,7 +53,7 @@ type Restart struct {
 	Generation string // that their pods get
 }
 
-func (r *Restart) String() string { return r.Services + "=" + r.Generation }
+func (r *Restart) String() string { return r.Generation + "=" + r.Services }
 
 // Purpose says what a run is for beside a release; at most one of the two is set.
 type Purpose struct {

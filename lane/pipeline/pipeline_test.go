@@ -524,7 +524,7 @@ func TestE6_ARestartPromotesWithoutBuilding(t *testing.T) {
 	}
 	want := []any{
 		map[string]any{"name": pipeline.ParamCommit, "value": commit},
-		map[string]any{"name": pipeline.ParamRestart, "value": "api,web=0123456789012345"},
+		map[string]any{"name": pipeline.ParamRestart, "value": "0123456789012345=api,web"},
 	}
 	if diff := cmp.Diff(want, params); diff != "" || run.GetLabels()[pipeline.LabelRestart] != "0123456789012345" {
 		t.Errorf("labels %v, params %s", run.GetLabels(), diff)

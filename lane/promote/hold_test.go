@@ -323,7 +323,7 @@ func TestARestartGoesThroughAHold(t *testing.T) {
 	apply(t, w.branch, w.release(w.commits[1], "api", "web"), promote.Promoted)
 	w.record(t, w.branch, w.hold("not today", time.Time{}), promote.Recorded)
 	again := w.release(w.commits[1])
-	again.Restart = "api=0123456789abcdef"
+	again.Restart = "0123456789abcdef=api"
 	make := again.Make
 	again.Make = func(ctx context.Context, head *promote.Head) (map[string][]byte, error) {
 		files, err := make(ctx, head)
@@ -332,7 +332,7 @@ func TestARestartGoesThroughAHold(t *testing.T) {
 	}
 	out := apply(t, w.branch, again, promote.Promoted)
 	w.wantChanges(t, out.Changes, nil, []string{"services/api.yaml"}, nil)
-	if message := w.message(t); !strings.HasPrefix(message, "restart shop v0.3 ") || !strings.Contains(message, "\nLane-Restart: api=0123456789abcdef\n") {
+	if message := w.message(t); !strings.HasPrefix(message, "restart shop v0.3 ") || !strings.Contains(message, "\nLane-Restart: 0123456789abcdef=api\n") {
 		t.Errorf("message %q", message)
 	}
 	_, err := w.branch.Apply(t.Context(), w.release(w.commits[2], "api"))

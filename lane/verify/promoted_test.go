@@ -129,7 +129,7 @@ func TestI10_ARollbackIsProvenByWhatItBringsBack(t *testing.T) {
 // restarted makes the run one that replaced the api's pods.
 func restarted(t *testing.T, e *verify.Evidence) {
 	t.Helper()
-	const what = "api=0123456789abcdef"
+	const what = "0123456789abcdef=api"
 	g := &e.Gitops.Value
 	g.Message = strings.Replace(g.Message, "promote", "restart", 1) + promote.TrailerRestart + ": " + what + "\n"
 	g.Catalog.Services[0].Generation = "0123456789abcdef"
@@ -159,7 +159,7 @@ func TestI10_ARestartIsWhatItsRunWasTold(t *testing.T) {
 	}{
 		"the run was told something else": {func(e *verify.Evidence) {
 			restarted(t, e)
-			e.Tekton.Run.Value.Items("spec", "params")[1]["value"] = "web=0123456789abcdef"
+			e.Tekton.Run.Value.Items("spec", "params")[1]["value"] = "0123456789abcdef=web"
 		}, "params.restart"},
 		"a release that says it is a restart": {func(e *verify.Evidence) {
 			all := e.Tekton.TaskRuns.Value
