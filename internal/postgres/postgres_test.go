@@ -95,7 +95,7 @@ func TestG6_TheURLReallySignsIn(t *testing.T) {
 }
 
 func TestURLThatNoClientTakes(t *testing.T) {
-	err := postgres.Try(t.Context(), "postgres://u:" + "hunter2hunter2" + "@[", "x")
+	err := postgres.Try(t.Context(), "postgres://u:"+"hunter2hunter2"+"@[", "x")
 	if e, ok := errors.AsType[*postgres.Error](err); !ok || e.Refused || strings.Contains(e.Why, "hunter2") {
 		t.Errorf("got %v", err)
 	}
