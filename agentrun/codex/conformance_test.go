@@ -127,10 +127,8 @@ func talk(t *testing.T, c codex.Command, prompt string) []said {
 		all = append(all, one)
 		return m.Method == codex.TurnCompleted
 	}
-	for _, m := range s.Kept() {
-		if note(m) {
-			return all
-		}
+	if slices.ContainsFunc(s.Kept(), note) {
+		return all
 	}
 	for {
 		select {

@@ -121,19 +121,20 @@ func exitCode(err error) int {
 func TestC4_NothingKnownLeaves(t *testing.T) {
 	m := newManager(t, "do it")
 	ending, err := Run(t.Context(), fake(t, m, "secrets"))
-	everything := ending.Message + ending.FinalMessage + err.Error()
+	var everything strings.Builder
+	everything.WriteString(ending.Message + ending.FinalMessage + err.Error())
 	for _, e := range m.events {
-		everything += "\n" + string(e.Data)
+		everything.WriteString("\n" + string(e.Data))
 	}
 	for name, text := range m.artifacts {
-		everything += "\n" + name + ": " + text
+		everything.WriteString("\n" + name + ": " + text)
 	}
-	if strings.Contains(everything, codextest.Key) || strings.Contains(everything, codextest.Key[:12]) {
-		t.Errorf("the key leaves:\n%s", everything)
+	if strings.Contains(everything.String(), codextest.Key) || strings.Contains(everything.String(), codextest.Key[:12]) {
+		t.Errorf("the key leaves:\n%s", everything.String())
 	}
 	for _, want := range []string{"codex says:\n[redacted]", "diff.patch: [redacted]"} {
-		if !strings.Contains(everything, want) {
-			t.Errorf("%q is missing in:\n%s", want, everything)
+		if !strings.Contains(everything.String(), want) {
+			t.Errorf("%q is missing in:\n%s", want, everything.String())
 		}
 	}
 	if said := m.said("msg_1"); said != "the key is [redacted], I think" {

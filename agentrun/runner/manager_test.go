@@ -140,14 +140,14 @@ func (m *manager) story() []string {
 func (m *manager) said(item string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var text string
+	var text strings.Builder
 	for _, e := range m.events {
 		var data run.TextData
 		if e.Type == run.MessageDelta && json.Unmarshal(e.Data, &data) == nil && data.ItemID == item {
-			text += data.Text
+			text.WriteString(data.Text)
 		}
 	}
-	return text
+	return text.String()
 }
 
 func summary(t *testing.T, e run.RunnerEvent) string {

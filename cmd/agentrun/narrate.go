@@ -39,17 +39,18 @@ func (n *narrator) command(d run.CommandData) string {
 }
 
 func (n *narrator) files(d run.FileData) string {
-	s := n.close()
+	var s strings.Builder
+	s.WriteString(n.close())
 	for _, c := range d.Changes {
-		s += n.line(n.ink.bold(plain.Line(c.Kind, 20) + " " + plain.Line(c.Path, 500)))
+		s.WriteString(n.line(n.ink.bold(plain.Line(c.Kind, 20) + " " + plain.Line(c.Path, 500))))
 		for line := range strings.Lines(plain.Text(c.Diff)) {
-			s += n.diffLine(strings.TrimRight(line, "\n")) + "\n"
+			s.WriteString(n.diffLine(strings.TrimRight(line, "\n")) + "\n")
 		}
 	}
 	if d.Status != "completed" {
-		s += n.line(n.ink.mild("[" + plain.Line(d.Status, 60) + "]"))
+		s.WriteString(n.line(n.ink.mild("[" + plain.Line(d.Status, 60) + "]")))
 	}
-	return s
+	return s.String()
 }
 
 func (n *narrator) diffLine(line string) string {

@@ -192,9 +192,10 @@ func secretNames(ctx context.Context, client *kube.Client, namespace string) str
 		return ""
 	}
 	slices.SortFunc(list.Items, func(a, b metav1.PartialObjectMetadata) int { return strings.Compare(a.Name, b.Name) })
-	text := "\n"
+	var text strings.Builder
+	text.WriteString("\n")
 	for _, o := range list.Items {
-		text += o.Name + "\n"
+		text.WriteString(o.Name + "\n")
 	}
-	return text
+	return text.String()
 }

@@ -152,13 +152,13 @@ func (r *retirer) stays(ctx context.Context) {
 		d.Stays = append(d.Stays, "namespace "+n.RuntimeNamespace+", with its Secrets and volumes")
 		return
 	}
-	for _, s := range strings.Fields(secretNames(ctx, r.kube, n.TektonNamespace)) {
+	for s := range strings.FieldsSeq(secretNames(ctx, r.kube, n.TektonNamespace)) {
 		if strings.HasPrefix(s, n.RuntimeNamespace+"-") {
 			d.Stays = append(d.Stays, "Secret "+n.TektonNamespace+"/"+s)
 		}
 	}
 	d.Stays = append(d.Stays, "namespace "+n.RuntimeNamespace)
-	for _, s := range strings.Fields(secretNames(ctx, r.kube, n.RuntimeNamespace)) {
+	for s := range strings.FieldsSeq(secretNames(ctx, r.kube, n.RuntimeNamespace)) {
 		d.Stays = append(d.Stays, "Secret "+n.RuntimeNamespace+"/"+s)
 	}
 	if left, err := r.kube.Metadata(ctx, claims, n.RuntimeNamespace, kube.Selection{}); err == nil {

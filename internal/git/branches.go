@@ -73,7 +73,7 @@ func (r *Repo) Without(ctx context.Context, id string, limit int, others ...stri
 	}
 	defer blobs.Close()
 	var commits []Commit
-	for _, id := range strings.Fields(string(out)) {
+	for id := range strings.FieldsSeq(string(out)) {
 		c, err := blobs.commit(id)
 		if err != nil {
 			return nil, err

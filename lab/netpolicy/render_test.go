@@ -26,15 +26,15 @@ func world() ([]*corev1.Namespace, []*corev1.Pod) {
 	host, over := pod("a", "host", "10.99.0.1"), pod("a", "over", "10.42.0.9")
 	host.Spec.HostNetwork, over.Status.Phase = true, corev1.PodSucceeded
 	return []*corev1.Namespace{
-			{ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: map[string]string{"team": "a"}}},
-			{ObjectMeta: metav1.ObjectMeta{Name: "b", Labels: map[string]string{"team": "b"}}},
-		}, []*corev1.Pod{
-			pod("a", "web", "10.42.0.2", corev1.ContainerPort{Name: "http", ContainerPort: 8080}),
-			pod("a", "db", "10.42.0.3", corev1.ContainerPort{Name: "sql", ContainerPort: 5432}, corev1.ContainerPort{Name: "sql", ContainerPort: 53, Protocol: "UDP"}),
-			pod("b", "web", "10.42.0.4", corev1.ContainerPort{Name: "http", ContainerPort: 9090}),
-			pod("b", "new", ""),
-			host, over,
-		}
+		{ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: map[string]string{"team": "a"}}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "b", Labels: map[string]string{"team": "b"}}},
+	}, []*corev1.Pod{
+		pod("a", "web", "10.42.0.2", corev1.ContainerPort{Name: "http", ContainerPort: 8080}),
+		pod("a", "db", "10.42.0.3", corev1.ContainerPort{Name: "sql", ContainerPort: 5432}, corev1.ContainerPort{Name: "sql", ContainerPort: 53, Protocol: "UDP"}),
+		pod("b", "web", "10.42.0.4", corev1.ContainerPort{Name: "http", ContainerPort: 9090}),
+		pod("b", "new", ""),
+		host, over,
+	}
 }
 
 // TestRender gives one policy each and looks at the chains of the pods.

@@ -185,7 +185,7 @@ func TestHoldsInARace(t *testing.T) {
 func (w *world) tellsPromotions(t testing.TB) {
 	t.Helper()
 	promotion := ""
-	for _, id := range strings.Fields(w.git(t, "rev-list", "--reverse", "--first-parent", w.branch.Names.GitopsRef())) {
+	for id := range strings.FieldsSeq(w.git(t, "rev-list", "--reverse", "--first-parent", w.branch.Names.GitopsRef())) {
 		message := w.git(t, "log", "-1", "--format=%B", id) + "\n"
 		below := promote.Trailer(message, promote.TrailerPromotion)
 		if below == "" {
@@ -223,7 +223,7 @@ func TestManyHoldsAndPromotionsAtOnce(t *testing.T) {
 	all.Wait()
 	w.git(t, "fsck", "--strict", "--no-dangling")
 	w.tellsPromotions(t)
-	for _, id := range strings.Fields(w.git(t, "rev-list", "--first-parent", w.branch.Names.GitopsRef())) {
+	for id := range strings.FieldsSeq(w.git(t, "rev-list", "--first-parent", w.branch.Names.GitopsRef())) {
 		message := w.git(t, "log", "-1", "--format=%B", id) + "\n"
 		if promote.Trailer(message, promote.TrailerPromotion) == "" && strings.Contains(w.git(t, "ls-tree", "-r", "--name-only", id), "/hold.json") {
 			t.Errorf("commit %s promoted over a hold", id)

@@ -234,7 +234,7 @@ func (w *world) read(t testing.TB, take func(path string) bool) map[string][]byt
 	t.Helper()
 	repo := &git.Repo{GitDir: w.server.Dir}
 	files := map[string][]byte{}
-	for _, path := range strings.Fields(w.git(t, "ls-tree", "-r", "--name-only", w.head(t))) {
+	for path := range strings.FieldsSeq(w.git(t, "ls-tree", "-r", "--name-only", w.head(t))) {
 		if take(path) {
 			data, err := repo.ReadFile(t.Context(), w.head(t), path, 1<<20)
 			if err != nil {

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/pikasTech/agentrun/agentrun/manager/store"
@@ -14,9 +15,7 @@ type object = map[string]any
 // with is an object with another status.
 func with(obj object, status object) object {
 	out := object{}
-	for k, v := range obj {
-		out[k] = v
-	}
+	maps.Copy(out, obj)
 	out["status"] = status
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -153,9 +154,7 @@ func verifier(t *testing.T, more kubetest.Script, keys ...signer) (*Verifier, *s
 	s := &server{}
 	s.set(keys...)
 	script := kubetest.Script{"GET /.well-known/openid-configuration": {s.answer}, "GET /openid/v1/jwks": {s.answer}}
-	for request, answers := range more {
-		script[request] = answers
-	}
+	maps.Copy(script, more)
 	fake := kubetest.Start(script, func(r string) { t.Errorf("unexpected request %s", r) })
 	t.Cleanup(fake.Close)
 	file := filepath.Join(t.TempDir(), "kubeconfig")

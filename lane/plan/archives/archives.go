@@ -194,11 +194,12 @@ func isPath(p string) bool { return fs.ValidPath(p) && p != "." && !strings.Cont
 func (l *Lock) Inputs() []canon.Input {
 	in := []canon.Input{{Name: "archives", Value: "layout " + layout + " without " + strings.Join(l.Drops, " ")}}
 	for _, a := range l.Archives {
-		value := a.Digest + " " + string(a.Kind)
+		var value strings.Builder
+		value.WriteString(a.Digest + " " + string(a.Kind))
 		for _, t := range a.Takes {
-			value += " " + t.From + " as " + t.To
+			value.WriteString(" " + t.From + " as " + t.To)
 		}
-		in = append(in, canon.Input{Name: "archive " + a.FullName(), Value: value})
+		in = append(in, canon.Input{Name: "archive " + a.FullName(), Value: value.String()})
 	}
 	return in
 }

@@ -60,12 +60,13 @@ func (l *line) commit(of, subject string, trailers map[string]string, more map[s
 	}
 	files := map[string][]byte{l.names.ArtifactCatalog: data, l.names.RuntimePath + "/api.yaml": []byte("of: " + of + "\n")}
 	maps.Copy(files, more)
-	message := subject + "\n\n"
+	var message strings.Builder
+	message.WriteString(subject + "\n\n")
 	for _, key := range slices.Sorted(maps.Keys(trailers)) {
-		message += key + ": " + trailers[key] + "\n"
+		message.WriteString(key + ": " + trailers[key] + "\n")
 	}
 	id, err := l.repo.WriteCommit(l.Context(), git.NewCommit{
-		Parent: l.head, Put: files, Message: message, By: git.Signature{Name: "lane", Email: "lane@shop", When: time.Unix(1700000000, 0)},
+		Parent: l.head, Put: files, Message: message.String(), By: git.Signature{Name: "lane", Email: "lane@shop", When: time.Unix(1700000000, 0)},
 	})
 	if err != nil {
 		l.Fatal(err)
