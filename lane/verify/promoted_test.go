@@ -172,7 +172,7 @@ func TestI10_ARestartIsWhatItsRunWasTold(t *testing.T) {
 		}, "api generation"},
 		"no restart at all": {func(e *verify.Evidence) {
 			restarted(t, e)
-			e.Gitops.Value.Message = strings.Replace(e.Gitops.Value.Message, "api=", "api", 1)
+			e.Gitops.Value.Message = strings.Replace(e.Gitops.Value.Message, "=api", "api", 1)
 		}, "is no restart"},
 	} {
 		t.Run(name, func(t *testing.T) {
