@@ -44,7 +44,7 @@ func TestFaults(t *testing.T) {
 		code     int
 	}{
 		{scenario: "exit1_before_init", state: run.Failed, reason: run.ConfigInvalid, message: "failed to initialize sqlite state runtime", code: 64},
-		{scenario: "slow_init", state: run.Failed, reason: run.AppServerCrashed, message: "did not answer in time", code: 1, change: func(_ *manager, c *Config) { c.Timing.Hello = 300 * time.Millisecond }},
+		{scenario: "slow_init", state: run.Failed, reason: run.AppServerCrashed, message: "did not answer in time", code: 1, change: func(_ *manager, c *Config) { c.Timing.Hello = 3 * time.Second }},
 		{scenario: "no_account", state: run.Failed, reason: run.AuthMissing, message: "no credential", code: 64},
 		{scenario: "account_error", state: run.Failed, reason: run.AuthMissing, message: "plan type is required", code: 64},
 		{scenario: "bad_config", state: run.Failed, reason: run.ConfigInvalid, message: "/codex-home/config.toml:3:7: unknown configuration field", code: 64},

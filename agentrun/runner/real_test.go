@@ -94,15 +94,15 @@ func TestReal(t *testing.T) {
 		},
 		{
 			name: "the deadline", prompt: "model: hang", state: run.TimedOut,
-			change: func(m *manager) { m.task.Seconds = 3 },
+			change: func(m *manager) { m.task.Seconds = 8 },
 		},
 		{
 			name: "a stall", prompt: "model: hang", state: run.Failed, reason: run.Stalled,
 			change: func(m *manager) { m.task.Profile.StallSeconds = 1 },
 		},
 		{
-			name: "a command is no stall", prompt: "model: run sleep 2\nmodel: say done", state: run.Succeeded, final: "done",
-			change: func(m *manager) { m.task.Profile.StallSeconds = 1 },
+			name: "a command is no stall", prompt: "model: run sleep 8\nmodel: say done", state: run.Succeeded, final: "done",
+			change: func(m *manager) { m.task.Profile.StallSeconds = 6 },
 		},
 		{
 			name: "an approval that is given", prompt: "model: ask echo asked\nmodel: say done", state: run.Succeeded, final: "done",
