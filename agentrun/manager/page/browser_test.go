@@ -268,13 +268,13 @@ func TestInABrowser(t *testing.T) {
 		s.say(a, run.Message, run.TextData{ItemID: "m1", Text: "Now I run them: " + evil})
 		b.is(`[...document.querySelectorAll(".item.message .text")].at(-1).textContent.startsWith("Now I run them: <img")`)
 		one := 1
-		s.say(a, run.CommandStarted, run.CommandData{ItemID: "c1", Command: "go test ./... # " + evil, Dir: "/work/" + evil, Status: "inProgress"})
+		s.say(a, run.CommandStarted, run.CommandData{ItemID: "c1", Command: "go test ./... # " + evil, Dir: "/workspace/" + evil, Status: "inProgress"})
 		s.say(a, run.CommandOutput, run.TextData{ItemID: "c1", Text: "--- FAIL: TestRound\n"})
 		b.is(`document.querySelector(".item.command .output").textContent.includes("FAIL: TestRound")`)
-		s.say(a, run.CommandCompleted, run.CommandData{ItemID: "c1", Command: "go test ./... # " + evil, Dir: "/work/" + evil, Status: "failed", ExitCode: &one, Output: "--- FAIL: TestRound (0.00s)\n" + evil})
+		s.say(a, run.CommandCompleted, run.CommandData{ItemID: "c1", Command: "go test ./... # " + evil, Dir: "/workspace/" + evil, Status: "failed", ExitCode: &one, Output: "--- FAIL: TestRound (0.00s)\n" + evil})
 		b.is(`document.querySelector(".exit.bad").textContent === "exit code 1"`)
 		s.say(a, run.FileChange, run.FileData{ItemID: evil, Status: "completed", Changes: []run.PathChange{
-			{Path: "/work/money/" + evil, Kind: "update", Diff: "@@ -1,2 +1,2 @@\n func round() {\n-\treturn 1 // " + evil + "\n+\treturn 2\n"},
+			{Path: "/workspace/money/" + evil, Kind: "update", Diff: "@@ -1,2 +1,2 @@\n func round() {\n-\treturn 1 // " + evil + "\n+\treturn 2\n"},
 		}})
 		b.is(`document.querySelectorAll(".item.files .diff .add").length === 1`)
 		s.say(a, run.Diff, run.TextData{Text: "diff --git a/x b/x\n-" + evil + "\n+ok\n"})

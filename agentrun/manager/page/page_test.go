@@ -220,7 +220,7 @@ func TestRunWithoutScript(t *testing.T) {
 	s.say(a, run.CommandStarted, run.CommandData{ItemID: "c1", Command: "go test ./...", Dir: "/work", Status: "inProgress"})
 	s.say(a, run.CommandOutput, run.TextData{ItemID: "c1", Text: "ok  \n"})
 	s.say(a, run.CommandCompleted, run.CommandData{ItemID: "c1", Command: "go test ./...", Dir: "/work", Status: "completed", ExitCode: &zero, Output: "ok  money\n"})
-	s.say(a, run.FileChange, run.FileData{ItemID: "f1", Status: "completed", Changes: []run.PathChange{{Path: "/work/a<b>.go", Kind: "update", Diff: "@@ -1 +1 @@\n-old\n+new\n"}}})
+	s.say(a, run.FileChange, run.FileData{ItemID: "f1", Status: "completed", Changes: []run.PathChange{{Path: "/workspace/a<b>.go", Kind: "update", Diff: "@@ -1 +1 @@\n-old\n+new\n"}}})
 	s.say(a, run.Usage, run.UsageData{InputTokens: 1234, TotalTokens: 1300})
 	s.say(a, run.Diff, run.TextData{Text: "--- a\n+++ b\n-old\n+new & shiny\n"})
 	s.say(a, run.Message, run.TextData{ItemID: "m2", Text: strings.Repeat("x", 40_000)})
