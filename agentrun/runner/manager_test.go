@@ -32,6 +32,7 @@ type manager struct {
 	cancel    bool
 	gone      bool                           // the attempt was given to another
 	trouble   func(path string, nth int) int // a status to answer with instead, 0 for none
+	refuse    func(path string) string       // the code of a refusal that is final, "" for none
 	requests  map[string]int
 	arrived   func(run.RunnerEvent)
 }
@@ -61,6 +62,13 @@ func (m *manager) serve(w http.ResponseWriter, r *http.Request) {
 	if m.trouble != nil {
 		if status := m.trouble(path, m.requests[path]); status != 0 {
 			w.WriteHeader(status)
+			return
+		}
+	}
+	if m.refuse != nil {
+		if code := m.refuse(path); code != "" {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			_, _ = fmt.Fprintf(w, `{"code":%q,"detail":"as the test wants it"}`, code)
 			return
 		}
 	}
