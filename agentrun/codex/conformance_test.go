@@ -88,9 +88,9 @@ func talk(t *testing.T, c codex.Command, prompt string) []said {
 			t.Errorf("it ends with %v", err)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a busy machine takes its time
 	defer cancel()
-	hello, err := s.Initialize(ctx, codex.Client{Name: "agentrun_runner", Title: "AgentRun", Version: "test"}, 20*time.Second)
+	hello, err := s.Initialize(ctx, codex.Client{Name: "agentrun_runner", Title: "AgentRun", Version: "test"}, 5*time.Minute)
 	if err != nil || !strings.HasPrefix(hello.UserAgent, "agentrun_runner/"+codextest.Version+" ") {
 		t.Fatalf("initialize: %+v, %v", hello, err)
 	}

@@ -129,6 +129,7 @@ func newAttempt(ctx context.Context, cfg Config, up *upstream, task run.Assignme
 	a.tell, a.farewell = context.WithCancelCause(context.WithoutCancel(ctx))
 	a.detach = context.AfterFunc(ctx, func() { a.stop(causeEvicted) })
 	redact := newRedactor(knownSecrets(cfg.CodexHome, cfg.TokenFile))
+	up.learn = func(token string) { redact.add(token) } // the kubelet renews it
 	a.log = &stderr{}
 	a.feed = newFeed(up, task.NextEvent, func() { a.stop(causeCancel) }, func(err error) {
 		if errors.Is(err, errSuperseded) {

@@ -51,7 +51,7 @@ func TestFaults(t *testing.T) {
 		{scenario: "bad_line", state: run.Succeeded, story: []string{"agent.session", "turn.started", "message | still here", "turn.completed | completed"}},
 		{scenario: "endless_line", state: run.Failed, reason: run.AppServerCrashed, message: "a line of more than 64 MiB", code: 1},
 		{scenario: "garbage_items", state: run.Succeeded, story: []string{
-			"agent.session", "turn.started", "warning | Codex sent an item that is not as it should be",
+			"agent.session", "turn.started", "warning | the params of item/started are not as they should be",
 			"warning | the params of item/completed are not as they should be", "agent.item",
 			"warning | the params of thread/tokenUsage/updated are not as they should be", "message | still here", "turn.completed | completed",
 		}},

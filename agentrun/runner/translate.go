@@ -2,6 +2,7 @@ package runner
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -83,7 +84,7 @@ func (t *translator) notification(m *codex.Message) {
 	case codex.ItemStarted, codex.ItemCompleted:
 		var n codex.ItemNote
 		if err = m.Decode(&n); err == nil {
-			t.item(n.Raw, m.Method == codex.ItemCompleted)
+			err = t.item(m, n.Item)
 		}
 	case codex.MessageDelta, codex.OutputDelta:
 		var n codex.DeltaNote
@@ -173,11 +174,10 @@ func (t *translator) settle(id string) {
 }
 
 // item takes an item that has begun or ended.
-func (t *translator) item(raw jsontext.Value, ended bool) {
-	var item codex.Item
-	if err := json.Unmarshal(raw, &item, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil || item.Type == "" {
-		t.text(run.Warning, "", "Codex sent an item that is not as it should be")
-		return
+func (t *translator) item(m *codex.Message, item codex.Item) error {
+	ended := m.Method == codex.ItemCompleted
+	if item.Type == "" {
+		return errors.New("Codex sent an item without a type")
 	}
 	if ended {
 		t.settle(item.ID)
@@ -213,9 +213,10 @@ func (t *translator) item(raw jsontext.Value, ended bool) {
 		}
 	default:
 		if ended {
-			t.other(item, raw)
+			return t.other(item, m)
 		}
 	}
+	return nil
 }
 
 func (t *translator) command(item codex.Item, ended bool) {
@@ -250,8 +251,12 @@ func (t *translator) files(item codex.Item) {
 }
 
 // other takes an item of a kind that has no event of its own.
-func (t *translator) other(item codex.Item, raw jsontext.Value) {
-	text := t.redact.text(string(raw))
+func (t *translator) other(item codex.Item, m *codex.Message) error {
+	var n codex.RawItemNote
+	if err := m.Decode(&n); err != nil {
+		return err
+	}
+	text := t.redact.text(string(n.Item))
 	value := jsontext.Value(text)
 	if !value.IsValid(jsontext.AllowDuplicateNames(true)) || len(text) > run.MaxEventBytes/2 {
 		value = nil
@@ -261,6 +266,7 @@ func (t *translator) other(item codex.Item, raw jsontext.Value) {
 		Type   string         `json:"type"`
 		Item   jsontext.Value `json:"item,omitzero"`
 	}{item.ID, item.Type, value})
+	return nil
 }
 
 // changed takes the whole diff. Codex says it again with each change of a file, and
