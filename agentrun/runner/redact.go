@@ -3,12 +3,14 @@ package runner
 import (
 	"cmp"
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // redacted stands where a credential stood.
@@ -71,6 +73,19 @@ func (r *redactor) text(s string) string {
 		return s
 	}
 	return f.replacer.Replace(s)
+}
+
+var errUnfit = errors.New("it cannot be shown without a credential")
+
+// encoded is an encoded value without the known values.
+func (r *redactor) encoded(data []byte) ([]byte, error) {
+	if text := string(data); r.text(text) != text {
+		data = []byte(r.text(text))
+	}
+	if !jsontext.Value(data).IsValid() { // a credential that reached over its string's end
+		return nil, errUnfit
+	}
+	return data, nil
 }
 
 // ready splits a text that goes on: what can be shown now, and the end that may be the

@@ -50,6 +50,10 @@ func (t *translator) emit(kind run.EventType, data any) {
 // is kept as an artifact if that has a name.
 func (t *translator) emitText(kind run.EventType, text, artifact string, data func(text string, cut bool) any) {
 	encoded, missing, err := fit(text, data)
+	if err == nil {
+		// Whatever Codex has words for, an id or a status, may hold a credential too.
+		encoded, err = t.redact.encoded(encoded)
+	}
 	if err != nil || len(encoded) > run.MaxEventBytes {
 		encoded, _ = json.Marshal(run.TextData{Text: fmt.Sprintf("an event of type %s was too large to be reported", kind), Truncated: true})
 		kind = run.Warning
@@ -61,7 +65,7 @@ func (t *translator) emitText(kind run.EventType, text, artifact string, data fu
 }
 
 func (t *translator) text(kind run.EventType, item, text string) {
-	t.emitText(kind, text, nameFor(string(kind), item), func(text string, cut bool) any {
+	t.emitText(kind, text, nameFor(string(kind), t.redact.text(item)), func(text string, cut bool) any {
 		return run.TextData{ItemID: item, Text: text, Truncated: cut}
 	})
 }
@@ -231,7 +235,7 @@ func (t *translator) command(item codex.Item, ended bool) {
 	if item.Output != nil {
 		output = t.redact.text(*item.Output)
 	}
-	t.emitText(run.CommandCompleted, output, nameFor("output", item.ID), func(text string, cut bool) any {
+	t.emitText(run.CommandCompleted, output, nameFor("output", t.redact.text(item.ID)), func(text string, cut bool) any {
 		data.Output, data.Truncated = text, cut
 		return data
 	})
