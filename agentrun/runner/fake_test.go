@@ -57,7 +57,7 @@ func TestFaults(t *testing.T) {
 		}},
 		{scenario: "approval_zero", state: run.Succeeded, change: func(m *manager, _ *Config) { m.task.Profile.Approvals = run.Accept }, story: []string{
 			"agent.session", "turn.started", "command.started | /bin/bash -lc 'echo hi' | inProgress", "approval | /bin/bash -lc 'touch x' | accept",
-			`message | 0 was answered with {"decision":"accept"}`, "turn.completed | completed", "command.completed | /bin/bash -lc 'echo hi' | interrupted",
+			"command.completed | /bin/bash -lc 'echo hi' | completed | hi | 0", `message | 0 was answered with {"decision":"accept"}`, "turn.completed | completed",
 		}},
 		{scenario: "elicitation", state: run.Succeeded, story: []string{
 			"agent.session", "turn.started", "approval | decline", `message | "e-1" was answered with {"action":"decline","content":null}`, "turn.completed | completed",

@@ -2,8 +2,8 @@
 // faults that the real one cannot be made to show. A test binary becomes it by calling
 // Main; what it is asked for that it does not expect ends it with exit code 3.
 //
-// What it says in the scenarios "hello" and "exec" has the shape of what the real
-// program says: a test of package codex holds the two against each other.
+// What it says in its ordinary scenarios, and in "approval_zero" and "hang", has the shape
+// of what the real program says: tests of package codex hold both against transcripts.
 package fakecodex
 
 import (
@@ -22,7 +22,7 @@ import (
 
 // Scenarios are the names of what Main can play.
 var Scenarios = []string{
-	"hello", "exec", // as the real one
+	"hello", "exec", "patch", "fail_401", "cut", // as the real one
 	"exit1_before_init", "slow_init", "no_account", "account_error", "bad_config", // before the turn
 	"bad_line", "long_line", "endless_line", "garbage_items", "approval_zero", "elicitation", "unknown_request", "user_input", // in it
 	"crash_mid_turn", "hang", "retry_forever", "interrupt_no_item_completed", "interrupt_no_turn", "deaf", "late_item", "secrets", "flood", // and its end
@@ -206,6 +206,22 @@ func (f *fake) turn() (code int, end bool) {
 			return 0, false
 		}
 		f.message("msg_2", "done")
+	case "patch":
+		file := `{"type":"fileChange","id":"call_1","changes":[{"path":"/workspace/new.txt","kind":{"type":"add"},"diff":"a line\n"}],"status":%q}`
+		diff := func() {
+			f.note("turn/diff/updated", `{"threadId":%q,"turnId":%q,"diff":"diff --git a/new.txt b/new.txt\n--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+a line\n"}`, Thread, Turn)
+		}
+		f.item("item/started", fmt.Sprintf(file, "inProgress"))
+		f.item("item/completed", fmt.Sprintf(file, "completed"))
+		diff()
+		f.message("msg_2", "done")
+		diff() // once more, as it is
+	case "fail_401":
+		f.fails("unexpected status 401 Unauthorized", `{"httpConnectionFailed":{"httpStatusCode":401}}`)
+		return 0, false
+	case "cut":
+		f.fails("stream disconnected before completion: stream closed before response.completed", `"other"`)
+		return 0, false
 	case "bad_line":
 		f.say("thread 'main' panicked at nothing")
 		f.say(`{"method":`)
@@ -307,6 +323,15 @@ func (f *fake) turn() (code int, end bool) {
 	return 0, false
 }
 
+// fails plays a provider in trouble: one more try, and the end.
+func (f *fake) fails(message, info string) {
+	problem := `{"message":%q,"codexErrorInfo":%s,"additionalDetails":null}`
+	f.note("error", `{"error":%s,"willRetry":true,"threadId":%q,"turnId":%q}`, fmt.Sprintf(problem, "Reconnecting... 1/1", `{"responseStreamDisconnected":{"httpStatusCode":null}}`), Thread, Turn)
+	last := fmt.Sprintf(problem, message, info)
+	f.note("error", `{"error":%s,"willRetry":false,"threadId":%q,"turnId":%q}`, last, Thread, Turn)
+	f.complete("failed", last)
+}
+
 // interrupted plays what follows on an interruption.
 func (f *fake) interrupted() (code int, end bool) {
 	switch f.scenario {
@@ -319,6 +344,10 @@ func (f *fake) interrupted() (code int, end bool) {
 
 // answered takes the answer to what was asked.
 func (f *fake) answered(id, result, refusal json.RawMessage) (code int, end bool) {
+	if f.scenario == "approval_zero" {
+		f.note("serverRequest/resolved", `{"threadId":%q,"requestId":%s}`, Thread, id)
+		f.item("item/completed", f.command("call_1", "completed", `"hi\n"`, "0"))
+	}
 	text := fmt.Sprintf("%s was answered with %s%s", id, result, refusal)
 	f.message("msg_1", text)
 	if strings.Contains(string(result), `"cancel"`) {
