@@ -13,6 +13,8 @@ import (
 // leave stores what the attempt leaves behind and completes its ending.
 func (a *attempt) leave(ending *run.Ending) {
 	a.leaving = true
+	// A login's tokens may have been renewed meanwhile, by Codex itself.
+	a.say.redact.add(knownSecrets(a.cfg.CodexHome, a.cfg.TokenFile)...)
 	a.say.close()
 	ending.FinalMessage = cut(a.say.final, run.MaxEventBytes)
 	ending.Usage, ending.Session = a.say.usage, a.about
@@ -71,7 +73,7 @@ func (a *attempt) keeping() (ctx context.Context, done func()) {
 	}
 }
 
-// tailOf reads the last bytes of a file, at most limit.
+// tailOf reads the last lines of a file, at most limit bytes.
 func tailOf(path string, limit int64) ([]byte, error) {
 	// The agent could have put anything there, and opening a pipe waits for a writer.
 	info, err := os.Lstat(path)
@@ -86,5 +88,9 @@ func tailOf(path string, limit int64) ([]byte, error) {
 	if _, err := f.Seek(max(0, info.Size()-limit), io.SeekStart); err != nil {
 		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(f, limit))
+	data, err := io.ReadAll(io.LimitReader(f, limit))
+	if info.Size() > limit {
+		data = wholeLines(data)
+	}
+	return data, err
 }

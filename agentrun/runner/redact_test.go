@@ -80,3 +80,25 @@ func TestC4_ARenewedTokenIsKnown(t *testing.T) {
 		t.Errorf("%q is shown", got)
 	}
 }
+
+// TestC4_NoTailBeginsInACredential: the rest of one is not recognised.
+func TestC4_NoTailBeginsInACredential(t *testing.T) {
+	secret := credential.Password()
+	text := secret + "\n" + strings.Repeat("a line\n", 1000)
+	for over := range len(secret) {
+		log := &stderr{}
+		for _, part := range []string{strings.Repeat("x", over), "\n", secret, strings.Repeat("\nline", (logBytes-len(secret))/5), "\nend"} {
+			_, _ = log.Write([]byte(part))
+		}
+		file := filepath.Join(t.TempDir(), "rollout.jsonl")
+		must(t, os.WriteFile(file, []byte(text), 0o600))
+		tail, err := tailOf(file, int64(len(text)-over))
+		must(t, err)
+		r := newRedactor([]string{secret})
+		for name, shown := range map[string]string{"log": log.text(), "file": string(tail)} {
+			if shown = r.text(shown); strings.Contains(shown, secret[len(secret)-8:]) || !strings.Contains(shown, "line") {
+				t.Fatalf("%d bytes too many: %s shows %.100q", over, name, shown)
+			}
+		}
+	}
+}
