@@ -97,6 +97,7 @@ func TestNothingIsLeftOfAnAttempt(t *testing.T) {
 
 // TestAFastModelMakesFewEvents: its hundred thousand pieces are put together.
 func TestAFastModelMakesFewEvents(t *testing.T) {
+	t.Parallel()
 	m := newManager(t, "do it")
 	ending, err := Run(t.Context(), fake(t, m, "flood"))
 	if err != nil {

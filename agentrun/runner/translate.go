@@ -181,7 +181,7 @@ func (t *translator) settle(id string) {
 func (t *translator) item(m *codex.Message, item codex.Item) error {
 	ended := m.Method == codex.ItemCompleted
 	if item.Type == "" {
-		return errors.New("Codex sent an item without a type")
+		return errors.New("an item from Codex has no type")
 	}
 	if ended {
 		t.settle(item.ID)
