@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -231,6 +232,8 @@ func (s *Session) writeUntil(ctx context.Context, v any) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("speaking to codex, which does not read: %w", context.Cause(ctx))
+	case errors.Is(err, syscall.EPIPE): // it ended before it could be spoken to
+		return fmt.Errorf("speaking to codex: %w", ErrEnded)
 	case err != nil:
 		return fmt.Errorf("speaking to codex: %w", err)
 	}

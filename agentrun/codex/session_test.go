@@ -35,3 +35,22 @@ func TestAWriteIsGivenUp(t *testing.T) {
 		t.Error("a program that was stopped ends well")
 	}
 }
+
+// TestWhoeverHasEndedIsNotSpokenTo: however early it ended, that is what is told.
+func TestWhoeverHasEndedIsNotSpokenTo(t *testing.T) {
+	program, err := exec.LookPath("true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Start(Command{Path: program, Log: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-s.Done()
+	if _, err := s.Account(t.Context()); !errors.Is(err, ErrEnded) {
+		t.Errorf("it gives %v", err)
+	}
+	if err := s.End(0); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}

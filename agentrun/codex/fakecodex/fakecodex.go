@@ -288,7 +288,7 @@ func (f *fake) turn() (code int, end bool) {
 		return 0, false
 	case "huge_lines":
 		output := strings.Repeat("0123456789abcdef", 60<<16) // 60 MiB
-		for i := range 3 { // one being taken, one read, one waiting
+		for i := range 3 {                                   // one being taken, one read, one waiting
 			f.item("item/completed", f.command(fmt.Sprintf("call_%d", i), "completed", `"`+output+`"`, "0"))
 		}
 		f.message("msg_1", "that was long")
