@@ -3,10 +3,13 @@ package codex_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
+	"fmt"
 	"io"
 	"maps"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,31 +30,83 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestTheFakeSpeaksAsTheRealOneDoes holds what the fake says in its ordinary scenarios
-// against the real program: the same messages in the same order, with no member that the
-// real one does not have.
-func TestTheFakeSpeaksAsTheRealOneDoes(t *testing.T) {
+var update = flag.Bool("update", false, "write down what the real program says")
+
+// conversations are what both programs are led through. Each has its transcript in
+// testdata: a line for each kind of message, with the members that it has.
+var conversations = []struct {
+	scenario, prompt string
+	approvals        bool   // the agent asks, and is allowed
+	interruptAt      string // the message at which its turn is interrupted
+}{
+	{scenario: "hello", prompt: "hello"},
+	{scenario: "exec", prompt: "model: run echo hi\nmodel: say done"},
+	{scenario: "patch", prompt: "model: patch new.txt a line\nmodel: say done"},
+	{scenario: "approval_zero", prompt: "model: ask echo hi\nmodel: say done", approvals: true},
+	{scenario: "hang", prompt: "model: hang", interruptAt: codex.TurnStarted},
+	{scenario: "fail_401", prompt: "model: fail 401"},
+	{scenario: "cut", prompt: "model: cut"},
+}
+
+func transcript(scenario string) string { return filepath.Join("testdata", scenario+".txt") }
+
+// TestTheRealOneSaysWhatIsWrittenDown: a Codex that speaks otherwise is seen here first.
+func TestTheRealOneSaysWhatIsWrittenDown(t *testing.T) {
 	program := codextest.Binary(t)
+	model := httptest.NewServer(provider.Handler())
+	defer model.Close()
+	for _, c := range conversations {
+		t.Run(c.scenario, func(t *testing.T) {
+			home := codextest.Home(t, model.URL)
+			env := []string{"CODEX_HOME=" + home, "HOME=" + home, "PATH=" + os.Getenv("PATH"), "RUST_LOG=error"}
+			var got strings.Builder
+			for _, m := range talk(t, codex.Command{Path: program, Args: []string{"app-server", "--strict-config"}, Dir: t.TempDir(), Env: env, Log: io.Discard}, c.prompt, c.approvals, c.interruptAt) {
+				fmt.Fprintf(&got, "%s: %s\n", m.name, strings.Join(slices.Sorted(maps.Keys(m.members)), " "))
+			}
+			if *update {
+				if err := os.WriteFile(transcript(c.scenario), []byte(got.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(transcript(c.scenario))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")); diff != "" {
+				t.Errorf("the real one says something else (-written +said); see the release notes of Codex, then run with -update:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestTheFakeSpeaksAsTheRealOneDoes: the same messages in the same order as in the
+// transcript of the real program, with no member that the real one does not have.
+func TestTheFakeSpeaksAsTheRealOneDoes(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	model := httptest.NewServer(provider.Handler())
-	defer model.Close()
-	for scenario, prompt := range map[string]string{"hello": "hello", "exec": "model: run echo hi\nmodel: say done"} {
-		t.Run(scenario, func(t *testing.T) {
-			home := codextest.Home(t, model.URL)
-			env := []string{"CODEX_HOME=" + home, "HOME=" + home, "PATH=" + os.Getenv("PATH"), "RUST_LOG=error"}
-			actual := talk(t, codex.Command{Path: program, Args: []string{"app-server", "--strict-config"}, Dir: t.TempDir(), Env: env, Log: io.Discard}, prompt)
-			faked := talk(t, codex.Command{Path: self, Args: []string{"app-server", "--strict-config"}, Dir: t.TempDir(), Env: append(env, "FAKE_CODEX="+scenario), Log: os.Stderr}, prompt)
-			if diff := cmp.Diff(names(actual), names(faked)); diff != "" {
+	for _, c := range conversations {
+		t.Run(c.scenario, func(t *testing.T) {
+			written, err := os.ReadFile(transcript(c.scenario))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			var members []string
+			for line := range strings.Lines(string(written)) {
+				name, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+				want, members = append(want, name), append(members, rest)
+			}
+			faked := talk(t, codex.Command{Path: self, Args: []string{"app-server", "--strict-config"}, Dir: t.TempDir(), Env: []string{"FAKE_CODEX=" + c.scenario}, Log: os.Stderr}, c.prompt, c.approvals, c.interruptAt)
+			if diff := cmp.Diff(want, names(faked)); diff != "" {
 				t.Errorf("the messages differ (-real +fake):\n%s", diff)
 				return
 			}
 			for i, m := range faked {
 				for member := range m.members {
-					if !actual[i].members[member] {
-						t.Errorf("%s: the real one has no %s; it has %v", m.name, member, slices.Sorted(maps.Keys(actual[i].members)))
+					if !slices.Contains(strings.Fields(members[i]), member) {
+						t.Errorf("%s: the real one has no %s; it has %s", m.name, member, members[i])
 					}
 				}
 			}
@@ -77,7 +132,7 @@ func names(all []said) []string {
 var beside = []string{"thread/", "account/", "mcpServer/", "warning", "item/commandExecution/outputDelta", "remoteControl/", "skills/", "hook/", "fs/"}
 
 // talk brings a program through one turn and gives what it said in it.
-func talk(t *testing.T, c codex.Command, prompt string) []said {
+func talk(t *testing.T, c codex.Command, prompt string, approvals bool, interruptAt string) []said {
 	t.Helper()
 	s, err := codex.Start(c)
 	if err != nil {
@@ -88,9 +143,9 @@ func talk(t *testing.T, c codex.Command, prompt string) []said {
 			t.Errorf("it ends with %v", err)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a busy machine takes its time
 	defer cancel()
-	hello, err := s.Initialize(ctx, codex.Client{Name: "agentrun_runner", Title: "AgentRun", Version: "test"}, 20*time.Second)
+	hello, err := s.Initialize(ctx, codex.Client{Name: "agentrun_runner", Title: "AgentRun", Version: "test"}, 5*time.Minute)
 	if err != nil || !strings.HasPrefix(hello.UserAgent, "agentrun_runner/"+codextest.Version+" ") {
 		t.Fatalf("initialize: %+v, %v", hello, err)
 	}
@@ -98,7 +153,11 @@ func talk(t *testing.T, c codex.Command, prompt string) []said {
 	if err != nil || account.Account == nil || account.Account.Type != "apiKey" || !account.Needed {
 		t.Fatalf("account/read: %+v, %v", account, err)
 	}
-	thread, err := s.StartThread(ctx, codex.ThreadOptions{Dir: c.Dir, ApprovalPolicy: "never", Sandbox: "danger-full-access"})
+	options := codex.ThreadOptions{Dir: c.Dir, ApprovalPolicy: "never", Sandbox: "danger-full-access"}
+	if approvals {
+		options.ApprovalPolicy, options.Sandbox = "on-request", "read-only"
+	}
+	thread, err := s.StartThread(ctx, options)
 	if err != nil || thread.Thread.ID == "" || thread.Thread.Version != codextest.Version || thread.Provider != "local" {
 		t.Fatalf("thread/start: %+v, %v", thread, err)
 	}
@@ -124,7 +183,24 @@ func talk(t *testing.T, c codex.Command, prompt string) []said {
 			one.name += " " + kind
 		}
 		paths(v, "", one.members)
-		all = append(all, one)
+		if last := len(all) - 1; last >= 0 && all[last].name == one.name {
+			maps.Copy(all[last].members, one.members) // some things are said again
+		} else {
+			all = append(all, one)
+		}
+		switch {
+		case m.IsRequest():
+			if string(m.ID) != "0" || !approvals {
+				t.Errorf("%s is asked with the id %s", m.Method, m.ID)
+			}
+			if err := s.Answer(m, map[string]string{"decision": "accept"}); err != nil {
+				t.Fatal(err)
+			}
+		case m.Method == interruptAt:
+			if err := s.Interrupt(thread.Thread.ID, turn.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
 		return m.Method == codex.TurnCompleted
 	}
 	if slices.ContainsFunc(s.Kept(), note) {

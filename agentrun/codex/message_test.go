@@ -64,7 +64,7 @@ func FuzzParse(f *testing.F) {
 		if m.IsRequest() && m.IsResponse() || m.Method == "" && len(m.ID) == 0 {
 			t.Errorf("%q is taken for %+v", line, m)
 		}
-		for _, into := range []any{new(ItemNote), new(TurnNote), new(DeltaNote), new(PlanNote), new(UsageNote), new(ErrorNote), new(ApprovalNote)} {
+		for _, into := range []any{new(ItemNote), new(RawItemNote), new(TurnNote), new(DeltaNote), new(PlanNote), new(UsageNote), new(ErrorNote), new(ApprovalNote)} {
 			_ = m.Decode(into) // must not panic
 		}
 	})
@@ -109,3 +109,37 @@ func TestLinesAreBounded(t *testing.T) {
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return copy(p, bytes.Repeat([]byte("x"), len(p))), nil }
+
+// FuzzLines: the lines are those of the text, whatever the pieces are in which it comes.
+func FuzzLines(f *testing.F) {
+	f.Add([]byte("one\n\ntwo\nrest"), 10)
+	f.Add([]byte("a line that is too long\n"), 4)
+	f.Fuzz(func(t *testing.T, text []byte, limit int) {
+		limit = min(max(limit, 1), 1<<20)
+		for _, from := range []io.Reader{bytes.NewReader(text), iotest.OneByteReader(bytes.NewReader(text))} {
+			l := newLines(from)
+			l.limit = limit
+			rest := text
+			for {
+				line, err := l.next()
+				want, after, whole := bytes.Cut(rest, []byte("\n"))
+				switch {
+				case errors.Is(err, ErrLineTooLong):
+					if len(want) < limit {
+						t.Fatalf("%q is too long for %d", want, limit)
+					}
+				case err != nil:
+					if whole {
+						t.Fatalf("%v before %q", err, rest)
+					}
+				case !whole || !bytes.Equal(line, want) || len(line) >= limit:
+					t.Fatalf("%q instead of %q", line, want)
+				}
+				if err != nil {
+					break
+				}
+				rest = after
+			}
+		}
+	})
+}

@@ -78,9 +78,14 @@ type Change struct {
 
 // ItemNote are the params of ItemStarted and ItemCompleted.
 type ItemNote struct {
-	ThreadID string         `json:"threadId"`
-	TurnID   string         `json:"turnId"`
-	Raw      jsontext.Value `json:"item"`
+	ThreadID string `json:"threadId"`
+	TurnID   string `json:"turnId"`
+	Item     Item   `json:"item"`
+}
+
+// RawItemNote are the same params, for an item of a type that Item does not know.
+type RawItemNote struct {
+	Item jsontext.Value `json:"item"`
 }
 
 // DeltaNote is a piece of an item's text.

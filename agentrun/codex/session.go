@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -29,10 +30,11 @@ type Command struct {
 // Session is a running program. Its methods are for one goroutine.
 type Session struct {
 	process *child.Process
-	in      io.WriteCloser
+	in      *os.File
 	out     *os.File
 	heard   chan *Message // closed at the end of what it says
 	backlog []*Message    // heard while a response was awaited
+	kept    int           // bytes of backlog
 	next    int           // the id of our next request
 
 	mu     sync.Mutex
@@ -54,14 +56,17 @@ func Start(c Command) (*Session, error) {
 	}
 	defer answers.Close()
 	cmd.Stdout = answers
-	in, err := cmd.StdinPipe()
+	questions, in, err := os.Pipe() // not StdinPipe: a write to it has no limit
 	if err != nil {
 		out.Close()
 		return nil, fmt.Errorf("starting codex: %w", err)
 	}
+	defer questions.Close()
+	cmd.Stdin = questions
 	process, err := child.Start(cmd)
 	if err != nil {
 		out.Close()
+		in.Close()
 		return nil, fmt.Errorf("starting codex: %w", err)
 	}
 	s := &Session{process: process, in: in, out: out, heard: make(chan *Message), closed: make(chan struct{})}
@@ -102,7 +107,7 @@ func (s *Session) Messages() <-chan *Message { return s.heard }
 // Kept gives what was heard during a Call, once.
 func (s *Session) Kept() []*Message {
 	kept := s.backlog
-	s.backlog = nil
+	s.backlog, s.kept = nil, 0
 	return kept
 }
 
@@ -116,13 +121,20 @@ func (s *Session) Err() error {
 	return ErrEnded
 }
 
-// maxBacklog bounds what may come before a response, in messages.
-const maxBacklog = 10_000
+// What may come before a response.
+const (
+	maxBacklog      = 10_000 // messages
+	maxBacklogBytes = MaxLine
+)
+
+// writeTime bounds a write that has no limit of its own: a program that does not read
+// must not hold up whoever ends it.
+const writeTime = 5 * time.Second
 
 // Call makes a request and waits for its response, keeping back what comes before.
 // A refusal is an *RPCError.
 func (s *Session) Call(ctx context.Context, method string, params, result any) error {
-	id, err := s.Ask(method, params)
+	id, err := s.ask(ctx, method, params)
 	if err != nil {
 		return err
 	}
@@ -133,8 +145,8 @@ func (s *Session) Call(ctx context.Context, method string, params, result any) e
 			case !ok:
 				return fmt.Errorf("waiting for the answer to %s: %w", method, s.Err())
 			case !m.IsResponse() || string(m.ID) != id:
-				if len(s.backlog) >= maxBacklog {
-					return fmt.Errorf("waiting for the answer to %s: %d other messages came", method, maxBacklog)
+				if s.kept += len(m.Params) + len(m.Result); len(s.backlog) >= maxBacklog || s.kept > maxBacklogBytes {
+					return fmt.Errorf("waiting for the answer to %s: too much else came, %d messages", method, len(s.backlog))
 				}
 				s.backlog = append(s.backlog, m)
 				continue
@@ -155,9 +167,15 @@ func (s *Session) Call(ctx context.Context, method string, params, result any) e
 
 // Ask makes a request without waiting. Its response comes as a message with the id.
 func (s *Session) Ask(method string, params any) (id string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), writeTime)
+	defer cancel()
+	return s.ask(ctx, method, params)
+}
+
+func (s *Session) ask(ctx context.Context, method string, params any) (id string, err error) {
 	s.next++
 	id = strconv.Itoa(s.next)
-	return id, s.write(struct {
+	return id, s.writeUntil(ctx, struct {
 		ID     jsontext.Value `json:"id"`
 		Method string         `json:"method"`
 		Params any            `json:"params"`
@@ -189,11 +207,34 @@ func (s *Session) Refuse(to *Message, code int, why string) error {
 const MethodNotFound = -32601
 
 func (s *Session) write(v any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), writeTime)
+	defer cancel()
+	return s.writeUntil(ctx, v)
+}
+
+// writeUntil gives up when ctx ends. What was written by then may be half a line, so
+// nothing more can be said to the program but that its input has ended.
+func (s *Session) writeUntil(ctx context.Context, v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	if _, err := s.in.Write(append(line, '\n')); err != nil {
+	_ = s.in.SetWriteDeadline(time.Time{})
+	late := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = s.in.SetWriteDeadline(time.Unix(1, 0))
+		close(late)
+	})
+	_, err = s.in.Write(append(line, '\n'))
+	if !stop() {
+		<-late // or it would end the next write
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("speaking to codex, which does not read: %w", context.Cause(ctx))
+	case errors.Is(err, syscall.EPIPE): // it ended before it could be spoken to
+		return fmt.Errorf("speaking to codex: %w", ErrEnded)
+	case err != nil:
 		return fmt.Errorf("speaking to codex: %w", err)
 	}
 	return nil

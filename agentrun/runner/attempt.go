@@ -117,7 +117,9 @@ type attempt struct {
 	about    run.SessionData
 	thread   codex.Thread
 	log      *stderr
-	kept     int // artifacts
+	kept     int  // artifacts
+	leaving  bool // the agent has ended
+	detach   func() bool
 	farewell context.CancelCauseFunc
 }
 
@@ -125,10 +127,18 @@ func newAttempt(ctx context.Context, cfg Config, up *upstream, task run.Assignme
 	a := &attempt{cfg: cfg, up: up, task: task, profile: task.Profile, began: cfg.Now()}
 	a.work, a.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	a.tell, a.farewell = context.WithCancelCause(context.WithoutCancel(ctx))
-	context.AfterFunc(ctx, func() { a.stop(causeEvicted) })
+	a.detach = context.AfterFunc(ctx, func() { a.stop(causeEvicted) })
 	redact := newRedactor(knownSecrets(cfg.CodexHome, cfg.TokenFile))
+	up.learn = func(token string) { redact.add(token) } // the kubelet renews it
 	a.log = &stderr{}
-	a.feed = newFeed(up, task.NextEvent, func() { a.stop(causeCancel) }, func() { a.stop(causeSuperseded) })
+	a.feed = newFeed(up, task.NextEvent, func() { a.stop(causeCancel) }, func(err error) {
+		if errors.Is(err, errSuperseded) {
+			a.stop(causeSuperseded)
+			return
+		}
+		a.stop(&cause{run.Failed, run.Internal, err.Error()}) // a story with holes is no success
+	})
+	context.AfterFunc(a.work, a.feed.hurry)
 	a.say = newTranslator(cfg.Now, redact, a.feed.put, a.keep)
 	return a
 }
@@ -168,6 +178,7 @@ func (a *attempt) run() run.Ending {
 	}
 	a.farewell(context.Canceled)
 	a.stop(context.Canceled)
+	a.detach()
 	return ending
 }
 

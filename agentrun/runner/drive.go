@@ -174,6 +174,8 @@ func (a *attempt) follow(turn string) run.Ending {
 			silence.Reset(stall) // an agent that tries in vain is as good as silent
 		}
 		switch {
+		case m.IsRequest() && failed != nil:
+			_ = a.session.Refuse(m, codex.MethodNotFound, "the turn is being stopped") // it approves nothing any more
 		case m.IsRequest():
 			if fails, err := a.answer(m); err == nil && fails {
 				interrupt(a.ended(run.Failed, causeApproval.reason, "%s", causeApproval.words))
@@ -292,6 +294,7 @@ func (h *head) Write(p []byte) (int, error) {
 type stderr struct {
 	mu   sync.Mutex
 	data []byte
+	cut  bool // data is not all that was logged
 }
 
 // logBytes is how much of Codex's log is kept.
@@ -300,6 +303,7 @@ const logBytes = 8 << 10
 func (s *stderr) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.cut = s.cut || len(s.data)+len(p) > logBytes
 	s.data = append(s.data, p[max(0, len(p)-logBytes):]...)
 	if over := len(s.data) - logBytes; over > 0 {
 		s.data = append(s.data[:0], s.data[over:]...)
@@ -307,11 +311,22 @@ func (s *stderr) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// wholeLines is the end of a text from where a line begins: the rest of a credential
+// would not be recognised.
+func wholeLines(end []byte) []byte {
+	_, lines, _ := bytes.Cut(end, []byte("\n"))
+	return lines
+}
+
 // text is what was logged, on lines of its own behind an error.
 func (s *stderr) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if text := strings.TrimSpace(string(bytes.ToValidUTF8(plain(s.data), nil))); text != "" {
+	data := s.data
+	if s.cut {
+		data = wholeLines(data)
+	}
+	if text := strings.TrimSpace(string(bytes.ToValidUTF8(plain(data), nil))); text != "" {
 		return fmt.Sprintf("\ncodex says:\n%s", text)
 	}
 	return ""

@@ -2,10 +2,11 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/pikasTech/agentrun/agentrun/run"
 )
@@ -13,6 +14,7 @@ import (
 // The sizes and times of the feed.
 const (
 	feedBytes  = 4 << 20               // of events that wait; whoever has more waits too
+	hurryBytes = 8 << 20               // likewise, once the attempt has to end; what is more is missed
 	batchBytes = 256 << 10             // of one report, unless one event is larger
 	batchTime  = 50 * time.Millisecond // that an event waits for others
 )
@@ -28,32 +30,48 @@ type feed struct {
 	size    int   // of waiting, in bytes
 	first   int64 // the number of the first of waiting
 	closed  bool
+	hurried bool // nobody waits any more
+	missed  int  // events for which there was no room then
+	last    time.Time
 	failed  error // why nothing is sent any more
 
-	cancel     func() // somebody asked for the end of the run
-	superseded func()
+	cancel func()      // somebody asked for the end of the run
+	lost   func(error) // nothing is sent any more, for this reason
 }
 
-func newFeed(up *upstream, next int64, cancel, superseded func()) *feed {
-	f := &feed{up: up, first: next, cancel: cancel, superseded: superseded}
+func newFeed(up *upstream, next int64, cancel func(), lost func(error)) *feed {
+	f := &feed{up: up, first: next, cancel: cancel, lost: lost}
 	f.changed = sync.NewCond(&f.mu)
 	return f
 }
 
 func sizeOf(e run.RunnerEvent) int { return len(e.Data) + 100 }
 
-// put adds an event. It waits while too many are on their way, and drops the event
-// when nothing can be sent any more.
+// put adds an event. It waits while too many are on their way, until hurry; then it
+// drops what there is no room for. It drops the event when nothing can be sent any more.
 func (f *feed) put(e run.RunnerEvent) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for f.size > feedBytes && f.failed == nil {
+	for f.size > feedBytes && f.failed == nil && !f.hurried {
 		f.changed.Wait()
 	}
 	if f.failed != nil || f.closed {
 		return
 	}
+	f.last = e.Time
+	if f.size > hurryBytes {
+		f.missed++
+		return
+	}
 	f.waiting, f.size = append(f.waiting, e), f.size+sizeOf(e)
+	f.changed.Broadcast()
+}
+
+// hurry says that the attempt has to end: whoever waits in put would miss that.
+func (f *feed) hurry() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hurried = true
 	f.changed.Broadcast()
 }
 
@@ -76,9 +94,7 @@ func (f *feed) run(ctx context.Context) {
 		}
 		if err := f.send(ctx); err != nil {
 			f.fail(err)
-			if errors.Is(err, errSuperseded) {
-				f.superseded()
-			}
+			f.lost(err)
 			return
 		}
 	}
@@ -120,11 +136,18 @@ func (f *feed) fail(err error) {
 	f.changed.Broadcast()
 }
 
-// close says that no event follows.
+// close says that no event follows but the one that tells how many are missing.
 func (f *feed) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.closed = true
+	if f.missed > 0 {
+		text := fmt.Sprintf("%d events are missing here: the manager did not take them in time", f.missed)
+		if data, err := json.Marshal(run.TextData{Text: text}); err == nil {
+			e := run.RunnerEvent{Time: f.last, Type: run.Warning, Data: data}
+			f.waiting, f.size = append(f.waiting, e), f.size+sizeOf(e)
+		}
+	}
 	f.changed.Broadcast()
 }
 

@@ -1,15 +1,20 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/pikasTech/agentrun/agentrun/run"
 )
 
 // leave stores what the attempt leaves behind and completes its ending.
 func (a *attempt) leave(ending *run.Ending) {
+	a.leaving = true
+	// A login's tokens may have been renewed meanwhile, by Codex itself.
+	a.say.redact.add(knownSecrets(a.cfg.CodexHome, a.cfg.TokenFile)...)
 	a.say.close()
 	ending.FinalMessage = cut(a.say.final, run.MaxEventBytes)
 	ending.Usage, ending.Session = a.say.usage, a.about
@@ -39,26 +44,53 @@ func (a *attempt) keep(name, mediaType, text string) {
 		text = cut(text, run.MaxArtifactBytes)
 		fallthrough
 	default:
-		err = a.up.artifact(a.tell, name, mediaType, []byte(text))
+		ctx, done := a.keeping()
+		err = a.up.artifact(ctx, name, mediaType, []byte(text))
+		done()
 	}
 	if err != nil && !errors.Is(err, errSuperseded) {
 		a.say.text(run.Warning, "", a.say.redact.text(name+" was not kept: "+err.Error()))
 	}
 }
 
-// tailOf reads the last bytes of a file, at most limit.
+// keeping is how long the storing of an artifact may take. In the turn it holds up Codex
+// and whoever wants its end, so then it has little time once the agent has to stop.
+func (a *attempt) keeping() (ctx context.Context, done func()) {
+	if a.leaving {
+		return a.tell, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(a.tell)
+	stop := context.AfterFunc(a.work, func() {
+		select {
+		case <-time.After(a.cfg.Timing.Patience):
+			cancel(errors.New("the manager did not take it in time"))
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// tailOf reads the last lines of a file, at most limit bytes.
 func tailOf(path string, limit int64) ([]byte, error) {
+	// The agent could have put anything there, and opening a pipe waits for a writer.
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(errNotRegular, err)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(errNotRegular, err)
-	}
 	if _, err := f.Seek(max(0, info.Size()-limit), io.SeekStart); err != nil {
 		return nil, err
 	}
-	return io.ReadAll(io.LimitReader(f, limit))
+	data, err := io.ReadAll(io.LimitReader(f, limit))
+	if info.Size() > limit {
+		data = wholeLines(data)
+	}
+	return data, err
 }

@@ -30,8 +30,10 @@ type manager struct {
 	artifacts map[string]string
 	ending    *run.Ending
 	cancel    bool
+	forget    bool                           // what artifacts hold
 	gone      bool                           // the attempt was given to another
 	trouble   func(path string, nth int) int // a status to answer with instead, 0 for none
+	refuse    func(path string) string       // the code of a refusal that is final, "" for none
 	requests  map[string]int
 	arrived   func(run.RunnerEvent)
 }
@@ -47,7 +49,11 @@ func newManager(t *testing.T, prompt string) *manager {
 }
 
 func (m *manager) serve(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
+	from := io.Reader(r.Body)
+	if m.forget && r.Method == "PUT" {
+		from = io.LimitReader(from, 0)
+	}
+	body, err := io.ReadAll(from)
 	if err != nil {
 		m.t.Errorf("reading a request: %v", err)
 	}
@@ -61,6 +67,13 @@ func (m *manager) serve(w http.ResponseWriter, r *http.Request) {
 	if m.trouble != nil {
 		if status := m.trouble(path, m.requests[path]); status != 0 {
 			w.WriteHeader(status)
+			return
+		}
+	}
+	if m.refuse != nil {
+		if code := m.refuse(path); code != "" {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			_, _ = fmt.Fprintf(w, `{"code":%q,"detail":"as the test wants it"}`, code)
 			return
 		}
 	}
@@ -99,6 +112,12 @@ func (m *manager) serve(w http.ResponseWriter, r *http.Request) {
 			m.t.Errorf("an artifact is named %q", name)
 		}
 		m.artifacts[name] = string(body)
+		if m.forget {
+			n, err := io.Copy(io.Discard, r.Body)
+			if err != nil || n == 0 || n > run.MaxArtifactBytes {
+				m.t.Errorf("%s has %d bytes, %v", name, n, err)
+			}
+		}
 		m.answer(w, run.Artifact{Name: name})
 	case r.Method == "POST" && path == "finish":
 		var ending run.Ending

@@ -47,12 +47,24 @@ func childrenOf(pid int) []int {
 		if err != nil {
 			continue
 		}
-		// "pid (name) state parent ...", and the name may have anything in it.
-		_, rest, ok := bytes.Cut(stat[max(0, bytes.LastIndexByte(stat, ')')):], []byte(") "))
-		fields := bytes.Fields(rest)
-		if ok && len(fields) > 1 && string(fields[1]) == strconv.Itoa(pid) {
+		if parentIn(stat) == pid {
 			children = append(children, child)
 		}
 	}
 	return children
+}
+
+// parentIn reads "pid (name) state parent ...", where the name may have anything in it.
+// It gives 0 for what is not of that form.
+func parentIn(stat []byte) int {
+	_, rest, _ := bytes.Cut(stat[max(0, bytes.LastIndexByte(stat, ')')):], []byte(") "))
+	fields := bytes.Fields(rest)
+	if len(fields) < 2 {
+		return 0
+	}
+	parent, err := strconv.Atoi(string(fields[1]))
+	if err != nil || parent < 0 {
+		return 0
+	}
+	return parent
 }

@@ -27,6 +27,7 @@ func setup(t *testing.T, m *manager, program string) Config {
 		Version: "test", Orphans: func() {}, HTTP: m.Client(), Now: time.Now, Timing: DefaultTiming,
 	}
 	cfg.Timing.Heartbeat, cfg.Timing.Retry, cfg.Timing.Patience = 20*time.Millisecond, 5*time.Millisecond, time.Second
+	cfg.Timing.Hello = 2 * time.Minute // a busy machine takes its time
 	cfg.Env = CodexEnv(os.Environ(), cfg.CodexHome, cfg.Workspace)
 	return cfg
 }

@@ -9,13 +9,16 @@ import (
 	"github.com/pikasTech/agentrun/agentrun/run"
 )
 
-// cut gives the beginning of s in at most n bytes, not in the middle of a rune.
+// cut gives the beginning of s in at most n bytes, not in the middle of a rune. It
+// gives something if there is room for one.
 func cut(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
+	for back := range utf8.UTFMax { // where no rune begins that near, there is no text
+		if n > back && utf8.RuneStart(s[n-back]) {
+			return s[:n-back]
+		}
 	}
 	return s[:n]
 }

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -49,6 +50,10 @@ func (t *translator) emit(kind run.EventType, data any) {
 // is kept as an artifact if that has a name.
 func (t *translator) emitText(kind run.EventType, text, artifact string, data func(text string, cut bool) any) {
 	encoded, missing, err := fit(text, data)
+	if err == nil {
+		// Whatever Codex has words for, an id or a status, may hold a credential too.
+		encoded, err = t.redact.encoded(encoded)
+	}
 	if err != nil || len(encoded) > run.MaxEventBytes {
 		encoded, _ = json.Marshal(run.TextData{Text: fmt.Sprintf("an event of type %s was too large to be reported", kind), Truncated: true})
 		kind = run.Warning
@@ -60,7 +65,7 @@ func (t *translator) emitText(kind run.EventType, text, artifact string, data fu
 }
 
 func (t *translator) text(kind run.EventType, item, text string) {
-	t.emitText(kind, text, nameFor(string(kind), item), func(text string, cut bool) any {
+	t.emitText(kind, text, nameFor(string(kind), t.redact.text(item)), func(text string, cut bool) any {
 		return run.TextData{ItemID: item, Text: text, Truncated: cut}
 	})
 }
@@ -83,7 +88,7 @@ func (t *translator) notification(m *codex.Message) {
 	case codex.ItemStarted, codex.ItemCompleted:
 		var n codex.ItemNote
 		if err = m.Decode(&n); err == nil {
-			t.item(n.Raw, m.Method == codex.ItemCompleted)
+			err = t.item(m, n.Item)
 		}
 	case codex.MessageDelta, codex.OutputDelta:
 		var n codex.DeltaNote
@@ -173,11 +178,10 @@ func (t *translator) settle(id string) {
 }
 
 // item takes an item that has begun or ended.
-func (t *translator) item(raw jsontext.Value, ended bool) {
-	var item codex.Item
-	if err := json.Unmarshal(raw, &item, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil || item.Type == "" {
-		t.text(run.Warning, "", "Codex sent an item that is not as it should be")
-		return
+func (t *translator) item(m *codex.Message, item codex.Item) error {
+	ended := m.Method == codex.ItemCompleted
+	if item.Type == "" {
+		return errors.New("an item from Codex has no type")
 	}
 	if ended {
 		t.settle(item.ID)
@@ -213,9 +217,10 @@ func (t *translator) item(raw jsontext.Value, ended bool) {
 		}
 	default:
 		if ended {
-			t.other(item, raw)
+			return t.other(item, m)
 		}
 	}
+	return nil
 }
 
 func (t *translator) command(item codex.Item, ended bool) {
@@ -230,7 +235,7 @@ func (t *translator) command(item codex.Item, ended bool) {
 	if item.Output != nil {
 		output = t.redact.text(*item.Output)
 	}
-	t.emitText(run.CommandCompleted, output, nameFor("output", item.ID), func(text string, cut bool) any {
+	t.emitText(run.CommandCompleted, output, nameFor("output", t.redact.text(item.ID)), func(text string, cut bool) any {
 		data.Output, data.Truncated = text, cut
 		return data
 	})
@@ -250,8 +255,12 @@ func (t *translator) files(item codex.Item) {
 }
 
 // other takes an item of a kind that has no event of its own.
-func (t *translator) other(item codex.Item, raw jsontext.Value) {
-	text := t.redact.text(string(raw))
+func (t *translator) other(item codex.Item, m *codex.Message) error {
+	var n codex.RawItemNote
+	if err := m.Decode(&n); err != nil {
+		return err
+	}
+	text := t.redact.text(string(n.Item))
 	value := jsontext.Value(text)
 	if !value.IsValid(jsontext.AllowDuplicateNames(true)) || len(text) > run.MaxEventBytes/2 {
 		value = nil
@@ -261,6 +270,7 @@ func (t *translator) other(item codex.Item, raw jsontext.Value) {
 		Type   string         `json:"type"`
 		Item   jsontext.Value `json:"item,omitzero"`
 	}{item.ID, item.Type, value})
+	return nil
 }
 
 // changed takes the whole diff. Codex says it again with each change of a file, and

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -24,6 +25,10 @@ type upstream struct {
 	tokenFile string // read for each request: the kubelet renews what is in it
 	http      *http.Client
 	pause     time.Duration // before the first repetition; it grows from there
+	learn     func(string)  // is told each token that differs from the one before; may be nil
+
+	mu   sync.Mutex
+	last string // token
 }
 
 // The time and the size of one exchange.
@@ -99,7 +104,7 @@ func (u *upstream) insist(ctx context.Context, method, path, mediaType string, b
 func (u *upstream) once(ctx context.Context, method, path, mediaType string, body []byte, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	token, err := readBounded(u.tokenFile, homeFileBytes)
+	token, err := u.token()
 	if err != nil {
 		return fmt.Errorf("reading the token: %s", reasonOf(err))
 	}
@@ -107,7 +112,7 @@ func (u *upstream) once(ctx context.Context, method, path, mediaType string, bod
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	req.Header.Set("Authorization", "Bearer "+token)
 	if mediaType != "" {
 		req.Header.Set("Content-Type", mediaType)
 	}
@@ -130,6 +135,22 @@ func (u *upstream) once(ctx context.Context, method, path, mediaType string, bod
 		return fmt.Errorf("%s: the answer is not as it should be", path)
 	}
 	return nil
+}
+
+// token reads the token as it is now.
+func (u *upstream) token() (string, error) {
+	data, err := readBounded(u.tokenFile, homeFileBytes)
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(data))
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.learn != nil && token != u.last {
+		u.learn(token)
+	}
+	u.last = token
+	return token, nil
 }
 
 // refusal tells the answers that end it from those that may change: a token that has

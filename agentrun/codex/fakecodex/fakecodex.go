@@ -2,8 +2,8 @@
 // faults that the real one cannot be made to show. A test binary becomes it by calling
 // Main; what it is asked for that it does not expect ends it with exit code 3.
 //
-// What it says in the scenarios "hello" and "exec" has the shape of what the real
-// program says: a test of package codex holds the two against each other.
+// What it says in its ordinary scenarios, and in "approval_zero" and "hang", has the shape
+// of what the real program says: tests of package codex hold both against transcripts.
 package fakecodex
 
 import (
@@ -15,16 +15,18 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
 
 // Scenarios are the names of what Main can play.
 var Scenarios = []string{
-	"hello", "exec", // as the real one
+	"hello", "exec", "patch", "fail_401", "cut", // as the real one
 	"exit1_before_init", "slow_init", "no_account", "account_error", "bad_config", // before the turn
 	"bad_line", "long_line", "endless_line", "garbage_items", "approval_zero", "elicitation", "unknown_request", "user_input", // in it
 	"crash_mid_turn", "hang", "retry_forever", "interrupt_no_item_completed", "interrupt_no_turn", "deaf", "late_item", "secrets", "flood", // and its end
+	"reads_no_task", "torrent", "huge_lines", // more than a runner can take, or less than it says
 }
 
 // Unexpected is the exit code for a request that the scenario does not know.
@@ -40,7 +42,9 @@ const (
 type fake struct {
 	scenario string
 	secret   string
-	out      *bufio.Writer
+
+	mu  sync.Mutex // two goroutines speak in some scenarios
+	out *bufio.Writer
 }
 
 // Main plays the scenario on standard input and output. args are the program's own,
@@ -96,7 +100,7 @@ func (f *fake) serve(in io.Reader) int {
 		if code, end := f.handle(m.Method, m.ID, m.Result, m.Error); end {
 			return code
 		}
-		f.out.Flush()
+		f.flush()
 	}
 	if f.scenario == "deaf" {
 		time.Sleep(time.Hour)
@@ -120,6 +124,10 @@ func (f *fake) handle(method string, id, result, refusal json.RawMessage) (code 
 		}
 	case "thread/start":
 		f.respond(id, `{"thread":{"id":"%s","path":"/nonexistent/rollout.jsonl","status":{"type":"idle"},"cliVersion":"0.169.0","turns":[]},"model":"told","modelProvider":"local","cwd":"/workspace","approvalPolicy":"never","sandbox":{"type":"dangerFullAccess"},"reasoningEffort":null}`, Thread)
+		if f.scenario == "reads_no_task" {
+			f.flush()
+			time.Sleep(time.Hour)
+		}
 	case "turn/start":
 		f.respond(id, `{"turn":%s}`, turn("inProgress", "null"))
 		f.note("turn/started", `{"threadId":%q,"turn":%s}`, Thread, turn("inProgress", "null"))
@@ -140,7 +148,17 @@ func turn(status, err string) string {
 	return fmt.Sprintf(`{"id":%q,"rootTurnId":%q,"items":[],"itemsView":"summary","status":%q,"error":%s,"startedAt":null,"completedAt":null,"durationMs":12}`, Turn, Turn, status, err)
 }
 
-func (f *fake) say(format string, args ...any) { fmt.Fprintf(f.out, format+"\n", args...) }
+func (f *fake) say(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fmt.Fprintf(f.out, format+"\n", args...)
+}
+
+func (f *fake) flush() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.out.Flush()
+}
 
 func (f *fake) respond(id json.RawMessage, format string, args ...any) {
 	f.say(`{"id":%s,"result":%s}`, id, fmt.Sprintf(format, args...))
@@ -188,6 +206,22 @@ func (f *fake) turn() (code int, end bool) {
 			return 0, false
 		}
 		f.message("msg_2", "done")
+	case "patch":
+		file := `{"type":"fileChange","id":"call_1","changes":[{"path":"/workspace/new.txt","kind":{"type":"add"},"diff":"a line\n"}],"status":%q}`
+		diff := func() {
+			f.note("turn/diff/updated", `{"threadId":%q,"turnId":%q,"diff":"diff --git a/new.txt b/new.txt\n--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+a line\n"}`, Thread, Turn)
+		}
+		f.item("item/started", fmt.Sprintf(file, "inProgress"))
+		f.item("item/completed", fmt.Sprintf(file, "completed"))
+		diff()
+		f.message("msg_2", "done")
+		diff() // once more, as it is
+	case "fail_401":
+		f.fails("unexpected status 401 Unauthorized", `{"httpConnectionFailed":{"httpStatusCode":401}}`)
+		return 0, false
+	case "cut":
+		f.fails("stream disconnected before completion: stream closed before response.completed", `"other"`)
+		return 0, false
 	case "bad_line":
 		f.say("thread 'main' panicked at nothing")
 		f.say(`{"method":`)
@@ -199,7 +233,7 @@ func (f *fake) turn() (code int, end bool) {
 		f.item("item/completed", f.command("call_1", "completed", `"`+strings.Repeat(`0123456789abcde\n`, 1<<17)+`"`, "0"))
 		f.message("msg_1", "that was long")
 	case "endless_line":
-		f.out.Flush()
+		f.flush()
 		chunk := strings.Repeat("x", 1<<20)
 		for range 80 {
 			if _, err := io.WriteString(os.Stdout, chunk); err != nil {
@@ -229,20 +263,35 @@ func (f *fake) turn() (code int, end bool) {
 		return 0, false
 	case "crash_mid_turn":
 		f.item("item/started", f.command("call_1", "inProgress", "null", "null"))
-		f.out.Flush()
+		f.flush()
 		fmt.Fprintln(os.Stderr, "thread 'tokio-runtime-worker' panicked")
 		return 101, true
 	case "retry_forever":
 		go func() {
 			for i := 1; ; i++ {
 				f.note("error", `{"error":{"message":"Reconnecting... waiting for network","codexErrorInfo":"other","additionalDetails":null},"willRetry":true,"threadId":%q,"turnId":%q}`, Thread, Turn)
-				f.out.Flush()
+				f.flush()
 				time.Sleep(100 * time.Millisecond)
 			}
 		}()
 		return 0, false
 	case "hang", "interrupt_no_turn", "deaf":
 		return 0, false
+	case "torrent":
+		text := strings.Repeat("0123456789abcdef", 2<<10)
+		go func() {
+			for i := 1; ; i++ {
+				f.item("item/completed", fmt.Sprintf(`{"type":"agentMessage","id":"msg_%d","text":%q}`, i, text))
+				f.flush()
+			}
+		}()
+		return 0, false
+	case "huge_lines":
+		output := strings.Repeat("0123456789abcdef", 60<<16) // 60 MiB
+		for i := range 3 {                                   // one being taken, one read, one waiting
+			f.item("item/completed", f.command(fmt.Sprintf("call_%d", i), "completed", `"`+output+`"`, "0"))
+		}
+		f.message("msg_1", "that was long")
 	case "interrupt_no_item_completed":
 		f.item("item/started", f.command("call_1", "inProgress", "null", "null"))
 		return 0, false
@@ -253,7 +302,7 @@ func (f *fake) turn() (code int, end bool) {
 		for _, piece := range []string{"the key is ", f.secret[:half], f.secret[half:], ", I think"} {
 			text, _ := json.Marshal(piece)
 			f.note("item/agentMessage/delta", `{"threadId":%q,"turnId":%q,"itemId":"msg_1","delta":%s}`, Thread, Turn, text)
-			f.out.Flush()
+			f.flush()
 			time.Sleep(20 * time.Millisecond)
 		}
 		f.item("item/completed", fmt.Sprintf(`{"type":"agentMessage","id":"msg_1","text":%s}`, quoted))
@@ -274,6 +323,15 @@ func (f *fake) turn() (code int, end bool) {
 	return 0, false
 }
 
+// fails plays a provider in trouble: one more try, and the end.
+func (f *fake) fails(message, info string) {
+	problem := `{"message":%q,"codexErrorInfo":%s,"additionalDetails":null}`
+	f.note("error", `{"error":%s,"willRetry":true,"threadId":%q,"turnId":%q}`, fmt.Sprintf(problem, "Reconnecting... 1/1", `{"responseStreamDisconnected":{"httpStatusCode":null}}`), Thread, Turn)
+	last := fmt.Sprintf(problem, message, info)
+	f.note("error", `{"error":%s,"willRetry":false,"threadId":%q,"turnId":%q}`, last, Thread, Turn)
+	f.complete("failed", last)
+}
+
 // interrupted plays what follows on an interruption.
 func (f *fake) interrupted() (code int, end bool) {
 	switch f.scenario {
@@ -286,6 +344,10 @@ func (f *fake) interrupted() (code int, end bool) {
 
 // answered takes the answer to what was asked.
 func (f *fake) answered(id, result, refusal json.RawMessage) (code int, end bool) {
+	if f.scenario == "approval_zero" {
+		f.note("serverRequest/resolved", `{"threadId":%q,"requestId":%s}`, Thread, id)
+		f.item("item/completed", f.command("call_1", "completed", `"hi\n"`, "0"))
+	}
 	text := fmt.Sprintf("%s was answered with %s%s", id, result, refusal)
 	f.message("msg_1", text)
 	if strings.Contains(string(result), `"cancel"`) {
