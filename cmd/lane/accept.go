@@ -36,7 +36,8 @@ var (
 // accept waits until Argo CD has brought the head of the GitOps branch to the
 // namespace and the rollout is done, and judges. The worktree is no matter of a
 // release. A lane that is accepted is told in one line, which lane verify unfolds;
-// with -o json it is always one line on stderr: the output has its document already.
+// with -o json it goes to stderr, one line and the rules that are not met: the output
+// has its document already.
 func (a *app) accept(ctx context.Context, src *source, client *kube.Client) error {
 	v := verifier{app: a, skip: true}
 	if err := v.synced(ctx, src, client); err != nil {
@@ -55,6 +56,7 @@ func (a *app) accept(ctx context.Context, src *source, client *kube.Client) erro
 			return err
 		}
 	} else {
+		_ = verdict.Unmet(a.stderr) // what cannot be said there cannot be said anywhere
 		a.note("%s", verdict.Summary())
 	}
 	return verdict.refusal()

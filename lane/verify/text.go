@@ -32,6 +32,22 @@ func (v Verdict) Text(w io.Writer) error {
 	return err
 }
 
+// Unmet writes only the rules that keep the verdict from being accepted, with what
+// was observed of each.
+func (v Verdict) Unmet(w io.Writer) error {
+	var b strings.Builder
+	said := map[string]bool{}
+	for _, c := range v.Links {
+		for _, f := range c.Findings {
+			if f.State == Contradicted || f.State == Unknown {
+				f.text(&b, said)
+			}
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
 // Summary is the verdict in one line.
 func (v Verdict) Summary() string {
 	s := "accepted"
