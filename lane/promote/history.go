@@ -10,10 +10,13 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/catalog"
 )
 
-// historyRef is the branch's head in the history.
-const historyRef = "refs/lane/history"
+const (
+	historyRef = "refs/lane/history" // the branch's head in the history
+	pastRef    = "refs/lane/past"    // the earlier commit in the cache that was read last
+)
 
 // maxHistory is how many commits of the branch are looked at.
 const maxHistory = 50_000
@@ -69,7 +72,7 @@ func (b Branch) Past(ctx context.Context, commit string) (*Head, map[string][]by
 	var about git.Commit
 	content := map[string][]byte{}
 	err := b.withCache(ctx, func(c *cache) (err error) {
-		if _, err = c.repo.FetchCommit(ctx, b.Remote, commit, "refs/lane/past"); err != nil {
+		if _, err = c.repo.FetchCommit(ctx, b.Remote, commit, pastRef); err != nil {
 			return err
 		}
 		if head, err = b.read(ctx, c.repo, commit); err != nil {
@@ -85,6 +88,35 @@ func (b Branch) Past(ctx context.Context, commit string) (*Head, map[string][]by
 		return nil, nil, git.Commit{}, fmt.Errorf("reading the GitOps branch at %.12s: %w", commit, err)
 	}
 	return head, content, about, nil
+}
+
+// Catalogs visits the catalogs of the branch's commits, from its head on along first
+// parents, until visit has seen enough or limit commits were read. Each is fetched by
+// itself, so that the cost is that of how far back visit has to look.
+func (b Branch) Catalogs(ctx context.Context, limit int, visit func(*catalog.Catalog) (more bool)) error {
+	var commits []string
+	if err := b.Walk(ctx, func(c git.Commit) bool {
+		commits = append(commits, c.ID)
+		return len(commits) < limit
+	}); err != nil {
+		return err
+	}
+	return b.withCache(ctx, func(c *cache) error {
+		for _, commit := range commits {
+			_, err := c.repo.FetchCommit(ctx, b.Remote, commit, pastRef)
+			var head *Head
+			if err == nil {
+				head, err = b.read(ctx, c.repo, commit)
+			}
+			if err != nil {
+				return fmt.Errorf("reading the GitOps branch at %.12s: %w", commit, err)
+			}
+			if !visit(head.Catalog) {
+				return nil
+			}
+		}
+		return nil
+	})
 }
 
 // Promotion is the newest commit of the branch that promoted a source commit. One

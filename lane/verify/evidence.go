@@ -165,7 +165,7 @@ const (
 type Release struct {
 	Intent   Seen[*intent.Intent]
 	Rendered Seen[map[string][]byte]
-	Earlier  Seen[map[string]string] // digest → source commit, of earlier catalogs; looked for only when a run needs it
+	Earlier  Seen[map[string]string] // digest → source commit, of earlier catalogs; looked for only when a pod has it
 }
 
 // Image is a manifest as the registry has it. One that it does not have is a gap

@@ -2,8 +2,7 @@ package observe
 
 import (
 	"context"
-	"os"
-	"path/filepath"
+	"fmt"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -64,18 +63,15 @@ func (s *gatherer) treeOf(ctx context.Context, revision string) (string, error) 
 	if c, err := s.Repo.Commit(ctx, revision); err == nil {
 		return c.Tree, nil
 	}
-	dir, err := os.MkdirTemp(s.Branch.Cache, "history-")
-	if err != nil {
-		return "", err
+	tree := ""
+	err := s.Branch.Walk(ctx, func(c git.Commit) bool {
+		if c.ID == revision {
+			tree = c.Tree
+		}
+		return tree == ""
+	})
+	if err == nil && tree == "" {
+		err = fmt.Errorf("%.12s is no commit of %s", revision, s.Names.GitopsBranch)
 	}
-	defer os.RemoveAll(dir)
-	repo, err := git.Create(ctx, filepath.Join(dir, "history.git"))
-	if err != nil {
-		return "", err
-	}
-	if _, err := repo.FetchHistory(ctx, s.Branch.Remote, s.Names.GitopsRef(), "refs/lane/history"); err != nil {
-		return "", err
-	}
-	c, err := repo.Commit(ctx, revision)
-	return c.Tree, err
+	return tree, err
 }

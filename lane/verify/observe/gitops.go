@@ -109,62 +109,39 @@ func (s *gatherer) release(ctx context.Context) {
 // maxHistory is how many earlier catalogs are read.
 const maxHistory = 100
 
-// earlier are the digests of the branch's earlier catalogs, as far as the clone has
-// its history. It is read only when a run has an image that the catalog does not
-// have.
+// earlier are the digests that runs have and the catalog has not, of the branch's
+// earlier catalogs. The newest that has one names its commit.
 func (s *gatherer) earlier(ctx context.Context) {
-	if !s.evidence.Gitops.Found || !s.needsHistory() {
+	if !s.evidence.Gitops.Found {
 		return
 	}
-	digests, err := s.history(ctx)
+	missing := s.unlisted()
+	if len(missing) == 0 {
+		return
+	}
+	digests := map[string]string{}
+	err := s.Branch.Catalogs(ctx, maxHistory, func(c *catalog.Catalog) bool {
+		for _, svc := range c.Services {
+			if missing[svc.Image.Digest] {
+				digests[svc.Image.Digest] = c.SourceCommitID
+				delete(missing, svc.Image.Digest)
+			}
+		}
+		return len(missing) > 0
+	})
 	s.evidence.Release.Earlier = seen(digests, err)
 }
 
-// needsHistory reports whether a pod pins an image that the catalog does not have.
-func (s *gatherer) needsHistory() bool {
-	now := map[string]bool{}
-	for _, svc := range s.evidence.Gitops.Value.Catalog.Services {
-		now[svc.Image.Digest] = true
-	}
+// unlisted are the digests that pods pin and the catalog does not have.
+func (s *gatherer) unlisted() map[string]bool {
+	missing := map[string]bool{}
 	for _, c := range s.containers() {
-		if d := c.pinned.Digest; d != "" && !now[d] {
-			return true
+		if c.pinned.Digest != "" {
+			missing[c.pinned.Digest] = true
 		}
 	}
-	return false
-}
-
-func (s *gatherer) history(ctx context.Context) (map[string]string, error) {
-	ref := "refs/remotes/origin/" + s.Names.GitopsBranch
-	commit, err := s.Repo.Ref(ctx, ref)
-	if err != nil {
-		return nil, err
+	for _, svc := range s.evidence.Gitops.Value.Catalog.Services {
+		delete(missing, svc.Image.Digest)
 	}
-	if commit == "" {
-		return nil, fail.Fail(ref, "git fetch origin "+s.Names.GitopsBranch, "the clone does not have the branch's history")
-	}
-	digests := map[string]string{}
-	for n := 0; commit != "" && n < maxHistory; n++ {
-		data, err := s.Repo.ReadFile(ctx, commit, s.Names.ArtifactCatalog, maxIntent)
-		if err != nil {
-			return nil, err
-		}
-		c, err := catalog.Parse(s.Names.ArtifactCatalog, data, s.Names)
-		if err != nil {
-			return nil, err
-		}
-		for _, svc := range c.Services {
-			if _, later := digests[svc.Image.Digest]; !later {
-				digests[svc.Image.Digest] = c.SourceCommitID
-			}
-		}
-		about, err := s.Repo.Commit(ctx, commit)
-		if err != nil {
-			return nil, err
-		}
-		if commit = ""; len(about.Parents) > 0 {
-			commit = about.Parents[0]
-		}
-	}
-	return digests, nil
+	return missing
 }
