@@ -108,11 +108,12 @@ func (v *verifier) synced(ctx context.Context, src *source, client *kube.Client)
 	return fmt.Errorf("waiting for Argo CD: %w", err)
 }
 
-// syncedAt reports whether an Application is synced to a commit and healthy.
+// syncedAt reports whether an Application is synced to a commit and healthy. One that
+// never had to sync has no operation.
 func syncedAt(app *unstructured.Unstructured, commit string) bool {
 	o := verify.Object(app.Object)
 	return o.Text("status", "sync", "revision") == commit && o.Text("status", "sync", "status") == "Synced" &&
-		o.Text("status", "health", "status") == "Healthy" && o.Text("status", "operationState", "phase") == "Succeeded"
+		o.Text("status", "health", "status") == "Healthy" && slices.Contains([]string{"Succeeded", ""}, o.Text("status", "operationState", "phase"))
 }
 
 // syncsItself reports whether an Application is told to sync without being asked.

@@ -128,10 +128,18 @@ func (j *judge) syncs(o *opinion) {
 			}
 		}
 	}
-	if phase := app.Text("status", "operationState", "phase"); phase == "" {
+	// An Application that is made beside objects which are as they should be never has to
+	// sync.
+	switch phase := app.Text("status", "operationState", "phase"); {
+	case phase == "" && app.Text("status", "sync", "status") == "Synced":
+		o.note(id, "nothing had to be synced yet")
+	case phase == "":
 		o.differ(id, "status.operationState.phase", "", "Succeeded")
-	} else if o.equal(id, "status.operationState.phase", phase, "Succeeded"); phase != "Succeeded" {
+	case phase != "Succeeded":
+		o.differ(id, "status.operationState.phase", phase, "Succeeded")
 		o.note(id, "%s", hidden(app.Text("status", "operationState", "message")))
+	default:
+		o.match(id, "status.operationState.phase", phase)
 	}
 	for _, c := range app.Items("status", "conditions") {
 		if kind := c.Text("type"); strings.HasSuffix(kind, "Error") {

@@ -285,6 +285,15 @@ func TestE7_ContradictsAPausedApplication(t *testing.T) {
 	tampered(t, "E7", "not automated", func(e *verify.Evidence) { set(app(e), nil, "spec", "syncPolicy", "automated") })
 	tampered(t, "E7", "no self-heal", func(e *verify.Evidence) { set(app(e), false, "spec", "syncPolicy", "automated", "selfHeal") })
 	tampered(t, "E7", "the last sync failed", func(e *verify.Evidence) { set(app(e), "Failed", "status", "operationState", "phase") })
+	e := accepted(t)
+	set(app(&e), nil, "status", "operationState")
+	if v := verify.Judge(e); !v.Accepted {
+		t.Errorf("never synced, because nothing had to be: %s", text(t, v))
+	}
+	set(app(&e), "OutOfSync", "status", "sync", "status")
+	if f, _ := verify.Judge(e).Finding("E7"); f.State != verify.Contradicted {
+		t.Errorf("never synced, though something is to be: %+v", f)
+	}
 	tampered(t, "E7", "a condition", func(e *verify.Evidence) {
 		set(app(e), []any{map[string]any{"type": "ComparisonError", "message": "repository not found"}}, "status", "conditions")
 	})
