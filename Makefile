@@ -8,7 +8,7 @@ export CGO_ENABLED := 0
 GO_TOOLS := go tool -modfile=tools/go.mod
 BUILDKIT := bin/buildkitd bin/buildctl
 TOOLCHAIN = $(shell sed -n 's/^toolchain //p' go.mod)
-PACKAGES := ca-certificates docker-registry runc buildah uidmap busybox-static postgresql git chromium fonts-noto-core bsdutils
+PACKAGES := ca-certificates docker-registry runc buildah uidmap busybox-static postgresql git openssh-client openssh-server chromium fonts-noto-core bsdutils
 
 SCENARIOS = .
 ROOTS := /etc/ssl/certs/ca-certificates.crt
