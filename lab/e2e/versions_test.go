@@ -10,18 +10,25 @@ import (
 	"github.com/pikasTech/agentrun/lab/lanes"
 )
 
-// nextVersion opens lane v0.2 of the source, with v0.1's caches so that its first
-// release is not a cold one.
+// nextVersion opens lane v0.2 of the source as one who operates lanes does: with the
+// patch that lane open gives, on a branch of its own. It has v0.1's caches, so that
+// its first release is not a cold one.
 func (s *stage) nextVersion() *stage {
 	s.Helper()
+	const lane, patch = "v0.2", "v0.2.patch"
 	source := filepath.Join(s.TempDir(), "source")
 	s.must(s.Git(s.lasting(), "clone", "-q", s.Clone, source))
-	for _, file := range []string{"deploy/deploy.json", "docs/reference/secret-distribution.md"} {
-		s.ok(edit(filepath.Join(source, file), func(text string) (string, error) {
-			return strings.NewReplacer(`"lane": "v0.1"`, `"lane": "v0.2"`, "-v01-", "-v02-", "_v01", "_v02").Replace(text), nil
-		}))
+	if s.must(s.Git(s.lasting(), "ls-remote", "origin", "refs/heads/"+lane)) == "" {
+		s.lane("open", lane, "--from", s.Names.Lane, "--patch", filepath.Join(source, "..", patch))
+		s.must(s.Git(s.lasting(), "-C", source, "apply", filepath.Join(source, "..", patch)))
+		s.must(s.Git(s.lasting(), "-C", source, "commit", "-q", "-a", "-m", "lane v0.2"))
+		s.must(s.Git(s.lasting(), "fetch", "-q", source, "+HEAD:refs/e2e/next"))
+		s.must(s.Git(s.lasting(), "push", "-q", "origin", "refs/e2e/next:refs/heads/"+lane))
+	} else {
+		s.must(s.Git(s.lasting(), "fetch", "-q", "origin", "+refs/heads/"+lane+":refs/e2e/next"))
+		s.must(s.Git(s.lasting(), "-C", source, "fetch", "-q", s.Clone, "refs/e2e/next"))
+		s.must(s.Git(s.lasting(), "-C", source, "checkout", "-q", "FETCH_HEAD"))
 	}
-	s.must(s.Git(s.lasting(), "-C", source, "commit", "-q", "-a", "-m", "lane v0.2"))
 	if _, err := s.Lab.Kubectl(s.Context(), "", "-n", s.Names.TektonNamespace, "get", "pvc", "agentrun-v02-ci"); err != nil {
 		name := s.kubectl("get", "pv", "-o", `jsonpath={.items[?(@.status.phase=="Available")].metadata.name}`)
 		name, _, _ = strings.Cut(name, " ")
@@ -36,11 +43,15 @@ func (s *stage) nextVersion() *stage {
 		}
 		s.kubectl("patch", "pv", name, "-p", `{"spec":{"claimRef":{"namespace":"`+s.Names.TektonNamespace+`","name":"agentrun-v02-ci"}}}`)
 	}
+	s.lane("open", lane, "--from", s.Names.Lane, "--apply")
+	// What is left are the lane's Secrets and its database.
 	o := here.options
 	o.Repository, o.Commit = source, "HEAD"
-	lane, err := lanes.Open(s.lasting(), s.Lab, o)
+	opened, err := lanes.Open(s.lasting(), s.Lab, o)
 	s.ok(err)
-	return &stage{Lane: lane, T: s.T}
+	two := &stage{Lane: opened, T: s.T}
+	two.lane("hold", "--release", "--by", "e2e") // of a lane that was retired
+	return two
 }
 
 // belongings is everything that a lane has, as far as it does not change by itself.

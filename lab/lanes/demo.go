@@ -16,7 +16,6 @@ func Demo(ctx context.Context, lab *cluster.Lab, o Options) error {
 	if err := o.absolute(); err != nil {
 		return err
 	}
-	o.Change, o.Message = letRunnersReachTheModel, "Runners may reach the demo's model."
 	l, err := Open(ctx, lab, o)
 	if err != nil {
 		return err

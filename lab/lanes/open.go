@@ -128,12 +128,15 @@ func (l *Lane) adapt(ctx context.Context, o Options) error {
 	if err := pinToolchain(filepath.Join(l.Clone, "deploy", "images", "images.lock"), reference); err != nil {
 		return err
 	}
+	if err := letRunnersReachTheModel(l.Clone); err != nil {
+		return err
+	}
 	if o.Change != nil {
 		if err := o.Change(l.Clone); err != nil {
 			return err
 		}
 	}
-	message := "what differs in the lab: git's address, the signing key, the toolchain's digest"
+	message := "what differs in the lab: git's address, the signing key, the toolchain's digest, a way to the model"
 	if o.Message != "" {
 		message += "\n\n" + o.Message
 	}

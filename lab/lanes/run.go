@@ -16,7 +16,7 @@ import (
 	"github.com/pikasTech/agentrun/lab/cluster"
 )
 
-// model is where the demo's model listens: on the node, where pods can reach it when
+// model is where the model of runs listens: on the node, where pods can reach it when
 // the lane's policy lets them.
 const model = cluster.NodeIP + ":18911"
 
@@ -44,7 +44,7 @@ func letRunnersReachTheModel(clone string) error {
 	return os.WriteFile(file, managerEgress.ReplaceAll(data, []byte("${1}"+rule+"${2}")), 0o644)
 }
 
-// codexConfig is a configuration of Codex for the demo's model. It turns off what
+// codexConfig is a configuration of Codex for that model. It turns off what
 // would talk to anybody else.
 const codexConfig = `model = "told"
 model_provider = "lab"
@@ -93,23 +93,16 @@ model: say I looked around and wrote two files.`
 // run submits a run to the release that is live and watches it to its end.
 func (l *Lane) run(ctx context.Context, o Options) error {
 	fmt.Fprintf(l.Say, "\n=== a run on that release: the real Codex, driven by a model that does what it is told\n\n")
-	stop, err := l.serveModel(ctx, o.Model)
+	stop, err := l.ServeModel(ctx, o.Model)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	token, err := l.token(ctx)
-	if err != nil {
-		return err
-	}
-	address, err := l.Lab.Kubectl(ctx, "", "-n", l.Names.RuntimeNamespace, "get", "service", "agentrun-mgr", "-o", "jsonpath=http://{.spec.clusterIP}:{.spec.ports[0].port}")
-	if err != nil {
-		return err
-	}
 	agentrun := func(args ...string) error {
-		cmd := exec.CommandContext(ctx, o.Agentrun, append(args, "--url", address, "--token-file", token, "--project", "demo")...)
-		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-		cmd.Env = append(l.Lab.Env(), "HOME="+os.Getenv("HOME"), "LC_ALL=C.UTF-8")
+		cmd, err := l.Agentrun(ctx, o.Agentrun, args...)
+		if err != nil {
+			return err
+		}
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(prompt), l.Say, l.Say
 		if err := l.Lab.Run(cmd); err != nil {
 			return fmt.Errorf("agentrun %s: %w", args[0], err)
@@ -122,12 +115,38 @@ func (l *Lane) run(ctx context.Context, o Options) error {
 	if err := agentrun("list"); err != nil {
 		return err
 	}
-	fmt.Fprintf(l.Say, "\nsee it in a browser at %s/ui, with the token in %s\n", address, token)
+	address, err := l.manager(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(l.Say, "\nsee it in a browser at %s/ui, with the token in %s\n", address, l.secret("token"))
 	return nil
 }
 
-// serveModel starts the model in the lab's network.
-func (l *Lane) serveModel(ctx context.Context, program string) (stop func(), err error) {
+// Agentrun is a users' command, for the live release's manager and the project demo.
+// It is to be run in the lab's network.
+func (l *Lane) Agentrun(ctx context.Context, program string, args ...string) (*exec.Cmd, error) {
+	token, err := l.token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	address, err := l.manager(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, program, append(args, "--url", address, "--token-file", token, "--project", "demo")...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.Env = append(l.Lab.Env(), "HOME="+os.Getenv("HOME"), "LC_ALL=C.UTF-8")
+	return cmd, nil
+}
+
+// manager is the address of the live release's manager.
+func (l *Lane) manager(ctx context.Context) (string, error) {
+	return l.Lab.Kubectl(ctx, "", "-n", l.Names.RuntimeNamespace, "get", "service", "agentrun-mgr", "-o", "jsonpath=http://{.spec.clusterIP}:{.spec.ports[0].port}")
+}
+
+// ServeModel starts the program that serves the model, in the lab's network.
+func (l *Lane) ServeModel(ctx context.Context, program string) (stop func(), err error) {
 	cmd := exec.CommandContext(ctx, program, "--listen", model)
 	var words bytes.Buffer
 	cmd.Stderr = &words

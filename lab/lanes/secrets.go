@@ -87,6 +87,22 @@ func (l *Lane) RuntimeSecrets(ctx context.Context) error {
 	return l.Run(ctx, "secrets", "create", "codex", "--auth-json", auth, "--config-toml", config)
 }
 
+// NewPassword gives the lane's role in the database another password and returns the
+// file that it is in. Who has the old one is let in no more.
+func (l *Lane) NewPassword(ctx context.Context) (file string, err error) {
+	password := rand.Text() + "/@:?#%& " + rand.Text()
+	if err := l.database(ctx, password); err != nil {
+		return "", err
+	}
+	return l.secret("postgres"), os.WriteFile(l.secret("postgres"), []byte(password), 0o600)
+}
+
+// SigningKey is the file of the key that signs promotions.
+func (l *Lane) SigningKey() string { return l.secret("signing") }
+
+// PublicKey is the line by which others know that key.
+func (l *Lane) PublicKey() (string, error) { return l.signingKey() }
+
 // database makes the lane's role and database.
 func (l *Lane) database(ctx context.Context, password string) error {
 	super, err := os.ReadFile(l.Lab.PostgresPasswordFile())
