@@ -108,12 +108,12 @@ func (v *verifier) synced(ctx context.Context, src *source, client *kube.Client)
 	return fmt.Errorf("waiting for Argo CD: %w", err)
 }
 
-// syncedAt reports whether an Application is synced to a commit and healthy. One that
-// never had to sync has no operation.
+// syncedAt reports whether an Application is synced to a commit and healthy.
 func syncedAt(app *unstructured.Unstructured, commit string) bool {
 	o := verify.Object(app.Object)
+	phase, past := verify.LastSync(o)
 	return o.Text("status", "sync", "revision") == commit && o.Text("status", "sync", "status") == "Synced" &&
-		o.Text("status", "health", "status") == "Healthy" && slices.Contains([]string{"Succeeded", ""}, o.Text("status", "operationState", "phase"))
+		o.Text("status", "health", "status") == "Healthy" && (past || phase == "Succeeded")
 }
 
 // syncsItself reports whether an Application is told to sync without being asked.

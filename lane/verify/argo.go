@@ -128,13 +128,11 @@ func (j *judge) syncs(o *opinion) {
 			}
 		}
 	}
-	// An Application that is made beside objects which are as they should be never has to
-	// sync.
-	switch phase := app.Text("status", "operationState", "phase"); {
-	case phase == "" && app.Text("status", "sync", "status") == "Synced":
+	switch phase, past := LastSync(app); {
+	case past && phase == "":
 		o.note(id, "nothing had to be synced yet")
-	case phase == "":
-		o.differ(id, "status.operationState.phase", "", "Succeeded")
+	case past:
+		o.note(id, "the last operation, of another revision, ended as %s; nothing had to be synced since", phase)
 	case phase != "Succeeded":
 		o.differ(id, "status.operationState.phase", phase, "Succeeded")
 		o.note(id, "%s", hidden(app.Text("status", "operationState", "message")))
@@ -148,6 +146,26 @@ func (j *judge) syncs(o *opinion) {
 			o.note(id, "%s: %s", kind, hidden(c.Text("message")))
 		}
 	}
+}
+
+// LastSync is the phase of an Application's last operation. It is past when it says
+// nothing of what is synced now: Argo CD begins none where it finds all as it should be,
+// which is so for an Application made beside its objects, and after a revision that
+// failed was taken back. One that still runs is never past.
+func LastSync(app Object) (phase string, past bool) {
+	state := app.Map("status", "operationState")
+	phase = state.Text("phase")
+	if app.Text("status", "sync", "status") != "Synced" {
+		return phase, false
+	}
+	switch phase {
+	case "":
+		return "", true
+	case "Failed", "Error":
+		of := state.Text("operation", "sync", "revision")
+		return phase, of != "" && of != app.Text("status", "sync", "revision")
+	}
+	return phase, false
 }
 
 // project is rule G2.

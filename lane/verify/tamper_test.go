@@ -290,6 +290,16 @@ func TestE7_ContradictsAPausedApplication(t *testing.T) {
 	if v := verify.Judge(e); !v.Accepted {
 		t.Errorf("never synced, because nothing had to be: %s", text(t, v))
 	}
+	failed := map[string]any{"phase": "Failed", "operation": map[string]any{"sync": map[string]any{"revision": before}}}
+	set(app(&e), failed, "status", "operationState")
+	if v := verify.Judge(e); !v.Accepted {
+		t.Errorf("another revision failed before: %s", text(t, v))
+	}
+	set(app(&e), "Running", "status", "operationState", "phase")
+	if f, _ := verify.Judge(e).Finding("E7"); f.State != verify.Contradicted {
+		t.Errorf("another revision is still tried: %+v", f)
+	}
+	set(app(&e), nil, "status", "operationState")
 	set(app(&e), "OutOfSync", "status", "sync", "status")
 	if f, _ := verify.Judge(e).Finding("E7"); f.State != verify.Contradicted {
 		t.Errorf("never synced, though something is to be: %+v", f)
