@@ -66,6 +66,9 @@ type promotion struct {
 }
 
 func (p *promotion) run(ctx context.Context) (Outcome, error) {
+	if !p.DryRun && p.cache.seen() != "" {
+		p.cache.askAhead(ctx)
+	}
 	p.head = p.cache.believed(ctx)
 	if p.head != nil && !p.DryRun {
 		p.cache.prepare(ctx)
@@ -77,6 +80,9 @@ func (p *promotion) run(ctx context.Context) (Outcome, error) {
 				return Outcome{}, err
 			}
 			p.head, p.fresh, p.told = head, true, ""
+			if !p.DryRun {
+				p.cache.askAhead(ctx)
+			}
 		}
 		proposed, err := p.propose(ctx)
 		proposed.outcome.Rounds = round

@@ -18,7 +18,7 @@ const maxRefusals = 3
 // push writes the proposed commit and swaps it in for the head. It is done, or
 // the head is forgotten for another round.
 func (p *promotion) push(ctx context.Context, proposed *proposal) (done bool, err error) {
-	out, ref := &proposed.outcome, p.Names.GitopsRef()
+	out := &proposed.outcome
 	put := make(map[string][]byte, len(out.Changes.Added)+len(out.Changes.Changed))
 	for _, paths := range [...][]string{out.Changes.Added, out.Changes.Changed} {
 		for _, path := range paths {
@@ -35,7 +35,7 @@ func (p *promotion) push(ctx context.Context, proposed *proposal) (done bool, er
 	if err != nil {
 		return false, p.again(ctx, p.unusable(err))
 	}
-	pushed, err := p.cache.repo.Push(ctx, p.Remote, commit, ref, p.head.Commit)
+	pushed, err := p.cache.push(ctx, commit, p.head.Commit)
 	if err != nil {
 		return false, err
 	}
