@@ -94,10 +94,8 @@ func (p *Pusher) Push(commit, expected string) (Push, error) {
 		return p.to.judge(p.ctx, commit, p.ref, expected, false, context.Cause(p.talk))
 	}
 	h := p.helper
-	if h == nil || !canon.IsCommit(commit) || time.Since(h.asked) > maxIdle {
-		return plain()
-	}
-	if h.now == "" || expected == "" || h.now == commit { // rare, and git push knows best
+	if h == nil || time.Since(h.asked) > maxIdle || !canon.IsCommit(commit) || !canon.IsCommit(expected) ||
+		h.now == "" || h.now == commit { // the last are rare, and git push knows best
 		return plain()
 	}
 	if h.now != expected {
@@ -118,7 +116,7 @@ func (p *Pusher) Push(commit, expected string) (Push, error) {
 		return plain()
 	}
 	p.Close() // so that all of its words are there
-	return p.to.judge(p.ctx, commit, p.ref, expected, true, errors.New(h.words.String()+"; "+why))
+	return p.to.judge(p.ctx, commit, p.ref, expected, true, errors.New(clean(h.words.String()+"\n"+why)))
 }
 
 func (p *Pusher) timedOut() bool { return errors.Is(context.Cause(p.talk), errTimeout) }
