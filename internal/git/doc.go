@@ -6,7 +6,8 @@
 // or is a bare one that the caller owns (Create). It resolves revisions to full
 // commit ids, lists trees, reads blobs and commits, answers ancestry, and writes
 // commits straight into the object store. A Remote is asked for its refs,
-// fetched from, and pushed to by compare-and-swap.
+// fetched from, and pushed to by compare-and-swap. A Writer and a Pusher begin
+// early what a commit and its push need.
 //
 // What holds for every call:
 //   - Ids are 40 lower-case hex digits. Other object formats are refused.

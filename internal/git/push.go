@@ -49,9 +49,15 @@ func (r *Repo) Push(ctx context.Context, to Remote, commit, ref, expected string
 	if ctx.Err() != nil {
 		return Push{}, fmt.Errorf("pushing to %s: %w", to, err)
 	}
-	refs, silent := to.LsRemote(ctx, ref)
+	return to.judge(ctx, commit, ref, expected, wasAnswered(string(out), ref), err)
+}
+
+// judge says how a push ended that was not simply taken, by asking the remote.
+// answered tells whether the remote decided, err what was said.
+func (m Remote) judge(ctx context.Context, commit, ref, expected string, answered bool, err error) (Push, error) {
+	refs, silent := m.LsRemote(ctx, ref)
 	if silent != nil {
-		return Push{}, to.unreachable("pushing to it", err)
+		return Push{}, m.unreachable("pushing to it", err)
 	}
 	p := Push{Now: refs[ref], Words: pushWords(err)}
 	switch {
@@ -61,7 +67,7 @@ func (r *Repo) Push(ctx context.Context, to Remote, commit, ref, expected string
 		p.Result = Deleted
 	case p.Now != expected:
 		p.Result = Moved
-	case wasAnswered(string(out), ref):
+	case answered:
 		p.Result = Refused
 	default:
 		p.Result = Unsent

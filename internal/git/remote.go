@@ -133,21 +133,41 @@ func (r *Repo) fetch(ctx context.Context, from Remote, ref, local, what string) 
 
 // run runs a command that talks to the remote, within its timeout.
 func (m Remote) run(ctx context.Context, c call, command string, args ...string) ([]byte, error) {
-	if m.URL == "" || strings.HasPrefix(m.URL, "-") || strings.ContainsFunc(m.URL, unicode.IsControl) {
-		return nil, fmt.Errorf("%q is not an address of a repository", clean(m.URL))
+	if err := m.check(); err != nil {
+		return nil, err
 	}
-	timeout := m.Timeout
-	if timeout <= 0 {
-		timeout = defaultTimeout
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("%w (%s)", errTimeout, timeout))
+	timeout := m.timeout()
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, timeoutError(timeout))
 	defer cancel()
 	c.args = append([]string{command}, args...)
-	c.settings = append(c.settings,
+	c.settings = append(c.settings, m.settings()...)
+	return c.run(ctx)
+}
+
+// check refuses an address that git could take for something else.
+func (m Remote) check() error {
+	if m.URL == "" || strings.HasPrefix(m.URL, "-") || strings.ContainsFunc(m.URL, unicode.IsControl) {
+		return fmt.Errorf("%q is not an address of a repository", clean(m.URL))
+	}
+	return nil
+}
+
+func (m Remote) timeout() time.Duration {
+	if m.Timeout <= 0 {
+		return defaultTimeout
+	}
+	return m.Timeout
+}
+
+func timeoutError(after time.Duration) error { return fmt.Errorf("%w (%s)", errTimeout, after) }
+
+// settings are those of every command that talks to the remote.
+func (m Remote) settings() []string {
+	return []string{
 		"-c", "fetch.unpackLimit=1", // one file for each fetch, see Repo.Packs
 		"-c", "http.lowSpeedLimit=1",
-		"-c", fmt.Sprintf("http.lowSpeedTime=%d", max(1, int(timeout.Seconds()/10))))
-	return c.run(ctx)
+		"-c", fmt.Sprintf("http.lowSpeedTime=%d", max(1, int(m.timeout().Seconds()/10))),
+	}
 }
 
 func (m Remote) unreachable(doing string, err error) error {

@@ -33,6 +33,7 @@ type cache struct {
 	repo    *git.Repo
 	renewed bool        // once is enough: what still fails then has another cause
 	writer  *git.Writer // of the next commit, if it was prepared
+	pusher  *git.Pusher // of the next commit, if the remote is being asked
 }
 
 // withCache runs use while no other process uses the same cache.
@@ -63,7 +64,7 @@ func (b Branch) withCache(ctx context.Context, use func(*cache) error) error {
 		}
 		c.renewed = false
 	}
-	defer c.closeWriter()
+	defer c.close()
 	return use(c)
 }
 
@@ -84,6 +85,35 @@ func (c *cache) closeWriter() {
 		c.writer.Close()
 		c.writer = nil
 	}
+}
+
+// askAhead begins what push ends: the remote says where the branch is while the
+// content is made. It must not be older than the head that the content is for.
+func (c *cache) askAhead(ctx context.Context) {
+	c.closePusher()
+	c.pusher = c.repo.Pusher(ctx, c.branch.Remote, c.branch.Names.GitopsRef())
+}
+
+// push swaps commit in for the remote's head.
+func (c *cache) push(ctx context.Context, commit, head string) (git.Push, error) {
+	if c.pusher == nil {
+		return c.repo.Push(ctx, c.branch.Remote, commit, c.branch.Names.GitopsRef(), head)
+	}
+	defer c.closePusher() // it pushes once
+	return c.pusher.Push(commit, head)
+}
+
+func (c *cache) closePusher() {
+	if c.pusher != nil {
+		c.pusher.Close()
+		c.pusher = nil
+	}
+}
+
+// close ends what was begun.
+func (c *cache) close() {
+	c.closeWriter()
+	c.closePusher()
 }
 
 // acquire waits for the lock on file. The kernel gives it back when the last
@@ -200,7 +230,7 @@ func (c *cache) seenFile() string { return filepath.Join(c.dir, "lane-seen") }
 // renew makes the cache anew.
 func (c *cache) renew(ctx context.Context) error {
 	c.renewed = true
-	c.closeWriter() // it would go on in a folder that is gone
+	c.close() // it would go on in a folder that is gone
 	err := os.RemoveAll(c.dir)
 	if err == nil {
 		_, err = git.Create(ctx, c.dir)

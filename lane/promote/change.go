@@ -40,6 +40,9 @@ func (b Branch) change(ctx context.Context, dryRun bool, propose func(context.Co
 }
 
 func (p *change) run(ctx context.Context) (Outcome, error) {
+	if !p.dryRun && p.cache.seen() != "" {
+		p.cache.askAhead(ctx)
+	}
 	p.head = p.cache.believed(ctx)
 	if p.head != nil && !p.dryRun {
 		p.cache.prepare(ctx)
@@ -51,6 +54,9 @@ func (p *change) run(ctx context.Context) (Outcome, error) {
 				return Outcome{}, err
 			}
 			p.head, p.fresh, p.told = head, true, ""
+			if !p.dryRun {
+				p.cache.askAhead(ctx)
+			}
 		}
 		proposed, err := p.propose(ctx, p.cache, p.head)
 		proposed.outcome.Rounds = round

@@ -18,12 +18,12 @@ const maxRefusals = 3
 // push writes the proposed commit and swaps it in for the head. It is done, or
 // the head is forgotten for another round.
 func (p *change) push(ctx context.Context, proposed *proposal) (done bool, err error) {
-	out, ref := &proposed.outcome, p.Names.GitopsRef()
+	out := &proposed.outcome
 	commit, err := p.cache.write(ctx, p.commit(proposed))
 	if err != nil {
 		return false, p.again(ctx, p.unusable(err))
 	}
-	pushed, err := p.cache.repo.Push(ctx, p.Remote, commit, ref, p.head.Commit)
+	pushed, err := p.cache.push(ctx, commit, p.head.Commit)
 	if err != nil {
 		return false, err
 	}
