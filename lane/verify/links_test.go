@@ -71,6 +71,10 @@ func TestI9_EachTamperedLinkIsContradictedByName(t *testing.T) {
 				}
 			}
 		}},
+		"a restart with another image in it": {"I10", "mailer digest: " + mailer, func(e *verify.Evidence) {
+			restarted(t, e)
+			e.Gitops.Value.Replaced.Value.Catalog.Services[1].Image.Digest = unknown
+		}},
 		"a worktree with changes": {"I1", "changes: M main.go", func(e *verify.Evidence) { e.Worktree.Value.Dirty = []string{"M main.go"} }},
 	} {
 		e := accepted(t)
