@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"github.com/pikasTech/agentrun/lane/catalog"
@@ -70,7 +71,7 @@ func (j *judge) replaced(o *opinion, id string, wanted, is *catalog.Catalog) {
 			o.against(id, "it replaced pods, and service %s is gone", w.ServiceID)
 			continue
 		}
-		o.equal(id, w.ServiceID+" generation", string(s.Generation), string(w.Generation))
+		o.equal(id, w.ServiceID+" generation", cmp.Or(string(s.Generation), "none"), cmp.Or(string(w.Generation), "none"))
 		o.equal(id, w.ServiceID+" digest", s.Image.Digest, w.Image.Digest)
 		if s.Generation = w.Generation; s != w && s.Image.Digest == w.Image.Digest {
 			o.against(id, "it replaced pods, and changed the catalog's entry of %s", w.ServiceID)
