@@ -147,7 +147,7 @@ func days(t *testing.T) []day {
 			found(e, fail.Finding{Rule: "C2", File: "notes.json", Line: 1, Why: "it is an artifact catalog"})
 		}},
 		{"the intent was edited after the release", "D3", "digest", func(e *verify.Evidence) { e.Gitops.Value.Catalog.IntentDigest = unknown }},
-		{"lane committed to the source branch", "F7", "lane", func(e *verify.Evidence) { e.Source.Authors.Value = []string{"lane"} }},
+		{"a promotion committed to the source branch", "F7", "lane", func(e *verify.Evidence) { e.Source.Authors.Value = []string{"lane"} }},
 		{"the cluster's clock was set", "I9", "the clocks of the cluster and of this machine differ", func(e *verify.Evidence) {
 			set(find(t, e, "Pod", "api-7d-1"), "2026-01-02T04:00:00Z", "metadata", "creationTimestamp")
 		}},
