@@ -27,6 +27,7 @@ func TestCodeHintAndRuleSurviveWrapping(t *testing.T) {
 		{"wrapped", fmt.Errorf("planning: %w", refused), fail.Refused, "C5", "run lane init", "planning: v0.1-gitops: there is no catalog (rule C5)"},
 		{"hint further in", &fail.Error{Code: fail.Stale, Err: refused}, fail.Stale, "C5", "run lane init", "v0.1-gitops: there is no catalog (rule C5)"},
 		{"findings", fmt.Errorf("reading: %w", findings), fail.Refused, "", "", "reading: deploy/deploy.json:3:5: /x: unknown field (rule D2)\n  hint: remove it"},
+		{"a path and a pointer of somebody", fail.Findings{{File: "a\x1b[2J", Pointer: "/\r", Why: "no"}}, fail.Refused, "", "", "a?[2J: /?: no"},
 		{"cancelled", fmt.Errorf("pushing: %w", context.Canceled), fail.Interrupted, "", "", "pushing: context canceled"},
 	}
 	for _, tt := range tests {

@@ -19,9 +19,12 @@ type Finding struct {
 	Hint    string `json:"hint"`
 }
 
-// Where is "file:line:column", as far as it is known.
+// maxPlace bounds a path or pointer in a message, in bytes: both are somebody's words.
+const maxPlace = 1000
+
+// Where is "file:line:column", as far as it is known, fit for one line.
 func (f Finding) Where() string {
-	s := f.File
+	s := Clean(f.File, maxPlace)
 	if f.Line > 0 {
 		s += fmt.Sprintf(":%d", f.Line)
 		if f.Column > 0 {
@@ -34,7 +37,7 @@ func (f Finding) Where() string {
 func (f Finding) String() string {
 	s := f.Where() + ": "
 	if f.Pointer != "" {
-		s += f.Pointer + ": "
+		s += Clean(f.Pointer, maxPlace) + ": "
 	}
 	s += f.Why
 	if f.Rule != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/pikasTech/agentrun/internal/canon"
@@ -32,7 +33,11 @@ func (r *Repo) FetchWhole(ctx context.Context, from Remote, ref, local string) (
 			return "", err
 		}
 	}
-	return r.fetch(ctx, from, ref, local, "--no-filter")
+	what := []string{"--no-filter"}
+	if partial, err := filepath.Glob(filepath.Join(r.GitDir, "objects", "pack", "*.promisor")); err != nil || len(partial) > 0 {
+		what = append(what, "--refetch") // git would not bring the files of commits that it has
+	}
+	return r.fetch(ctx, from, ref, local, what...)
 }
 
 // AllBlobs are the ids of every blob that is in the repository, whatever names it.

@@ -118,13 +118,13 @@ func (r *Repo) FetchHistory(ctx context.Context, from Remote, ref, local string)
 }
 
 // fetch brings what a full ref or a full id of the remote names.
-func (r *Repo) fetch(ctx context.Context, from Remote, ref, local, what string) (string, error) {
+func (r *Repo) fetch(ctx context.Context, from Remote, ref, local string, what ...string) (string, error) {
 	// Under a name: of a partial fetch git keeps in its settings whom to ask for the
 	// rest, and the address may carry credentials.
 	const name = "lane-fetched"
 	_, err := from.run(ctx, call{gitDir: r.GitDir, keep: r.KeepOpen, settings: []string{"-c", "remote." + name + ".url=" + from.URL}},
-		"fetch", "--quiet", what, "--no-tags", "--no-write-fetch-head", "--no-auto-gc",
-		"--no-recurse-submodules", "--refmap=", "--", name, "+"+ref+":"+local)
+		"fetch", append(what, "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc",
+			"--no-recurse-submodules", "--refmap=", "--", name, "+"+ref+":"+local)...)
 	if err != nil {
 		return "", fmt.Errorf("fetching %s from %s: %w", ref, from, err)
 	}

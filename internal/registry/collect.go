@@ -15,6 +15,7 @@ import (
 // Limits of what is listed.
 const (
 	maxNames  = 100_000
+	maxPages  = 10_000
 	maxList   = 8 << 20 // bytes of one page
 	listPages = "1000"
 )
@@ -45,7 +46,8 @@ func (c *Client) Tags(ctx context.Context, ref Ref) ([]string, error) {
 // names reads a list page by page.
 func (c *Client) names(ctx context.Context, q question, wanted func(string) bool) ([]string, error) {
 	var all []string
-	for seen := map[string]bool{}; ; {
+	seen := map[string]bool{}
+	for range maxPages {
 		a, err := c.ask(ctx, q)
 		if err != nil {
 			return nil, err
@@ -82,6 +84,7 @@ func (c *Client) names(ctx context.Context, q question, wanted func(string) bool
 		seen["\x00"+next] = true
 		q.url = next
 	}
+	return nil, fail.Fail(q.where, nameHint, "the registry's list has more than %d pages", maxPages)
 }
 
 // following is the next page that a Link header names, of the same registry.

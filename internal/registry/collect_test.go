@@ -1,6 +1,8 @@
 package registry_test
 
 import (
+	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -51,6 +53,27 @@ func TestRegistryThatDoesNotDelete(t *testing.T) {
 	ref := faulty(t, step{name: "delete", method: http.MethodDelete, path: "manifests/" + digest, reply: status(http.StatusMethodNotAllowed, "UNSUPPORTED")})
 	_, err := client(t).DeleteManifest(t.Context(), ref, digest)
 	if err == nil || !strings.Contains(err.Error(), "does not let manifests be deleted") {
+		t.Error(err)
+	}
+}
+
+// unending names another page for ever.
+type unending int
+
+func (n *unending) RoundTrip(req *http.Request) (*http.Response, error) {
+	*n++
+	return &http.Response{
+		StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1, Request: req, ContentLength: -1,
+		Header: http.Header{"Link": {fmt.Sprintf(`<%s?last=%d>; rel="next"`, req.URL.Path, *n)}},
+		Body:   io.NopCloser(strings.NewReader(`{"repositories":[]}`)),
+	}, nil
+}
+
+func TestListThatDoesNotEnd(t *testing.T) {
+	c := client(t)
+	c.HTTP.Transport = new(unending)
+	_, err := c.Repositories(t.Context(), "127.0.0.1:1", "shop/")
+	if err == nil || !strings.Contains(err.Error(), "more than 10000 pages") {
 		t.Error(err)
 	}
 }

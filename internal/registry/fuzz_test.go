@@ -4,10 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"io"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
@@ -81,5 +86,65 @@ func FuzzAnswer(f *testing.F) {
 		check("head", err)
 		check("put", c.PutTag(t.Context(), ref, tag, manifest))
 		check("blob", c.PutBlob(t.Context(), ref, canon.Digest(layer), int64(len(layer)), reader(layer)))
+		_, err = c.DeleteManifest(t.Context(), ref, digest)
+		check("delete", err)
+		tags, err := c.Tags(t.Context(), ref)
+		check("tags", err)
+		for _, name := range tags {
+			if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' }) {
+				t.Errorf("the tag %q", name)
+			}
+		}
+	})
+}
+
+// pages answers a list whose every page names the same next one, and keeps what was
+// asked for.
+type pages struct {
+	link  string
+	asked []*url.URL
+}
+
+func (p *pages) RoundTrip(req *http.Request) (*http.Response, error) {
+	p.asked = append(p.asked, req.URL)
+	return &http.Response{
+		StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1, Request: req, ContentLength: -1,
+		Header: http.Header{"Link": {p.link}, "Content-Type": {"application/json"}},
+		Body:   io.NopCloser(strings.NewReader(`{"name":"` + repository + `","tags":["one"]}`)),
+	}, nil
+}
+
+// FuzzLink: wherever a registry says that its list goes on, no other list and no other
+// registry is asked, and the list ends.
+func FuzzLink(f *testing.F) {
+	for _, link := range []string{
+		`</v2/` + repository + `/tags/list?n=1&last=one>; rel="next"`,
+		`<?last=one>; rel="next"`, `<http://else.where/v2/x/tags/list>; rel="next"`, `<//else.where/>; rel="next"`,
+		`</v2/other/tags/list>; rel="next"`, `<%zz>; rel="next"`, `<>; rel="next"`, `</a>; rel="prev", </b>; rel="next"`, `no link`,
+		`<file:///etc/passwd>; rel="next"`, `<` + "\x1b[2J" + `>; rel="next"`, `<http://user:pass@127.0.0.1:1/v2/` + repository + `/tags/list>; rel="next"`,
+	} {
+		f.Add(link)
+	}
+	ref := registry.Ref{Registry: "127.0.0.1:1", Repository: repository}
+	f.Fuzz(func(t *testing.T, link string) {
+		p := &pages{link: link}
+		c := registry.New(true)
+		c.HTTP.Transport = p
+		c.Pause = func(context.Context, time.Duration) error { return nil }
+		tags, err := c.Tags(t.Context(), ref)
+		if err == nil && !slices.Equal(tags, []string{"one"}) {
+			t.Errorf("tags %q", tags)
+		}
+		if err != nil && (fail.HintOf(err) == "" || strings.ContainsFunc(err.Error(), unicode.IsControl)) {
+			t.Errorf("%q", err)
+		}
+		for _, u := range p.asked {
+			if u.Host != ref.Registry || u.Path != "/v2/"+repository+"/tags/list" || u.User != nil {
+				t.Errorf("asks for %s", u)
+			}
+		}
+		if len(p.asked) > 3 {
+			t.Errorf("asks %d times", len(p.asked))
+		}
 	})
 }

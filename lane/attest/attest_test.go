@@ -186,3 +186,39 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// FuzzKeys: what is no file of keys is told without a word of it, and what is one
+// checks the signatures of its own private half alone.
+func FuzzKeys(f *testing.F) {
+	private, public := pair(f, ed(f))
+	f.Add(private)
+	f.Add(public)
+	f.Add([]byte("# comment\n\nssh-rsa AAAA x\n"))
+	f.Add([]byte("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE=\n-----END OPENSSH PRIVATE KEY-----\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		quiet := func(err error) {
+			if err != nil && (fail.HintOf(err) == "" || strings.ContainsAny(err.Error(), "\n\x1b")) {
+				t.Errorf("%q", err)
+			}
+		}
+		keys, err := attest.PublicKeys("k", data)
+		quiet(err)
+		if err == nil && len(keys) == 0 {
+			t.Error("no key and no error")
+		}
+		for _, k := range keys {
+			if k.Verify(t.Context(), []byte("x"), []byte("y")) == nil {
+				t.Error("anything is a signature")
+			}
+		}
+		k, err := attest.PrivateKey("k", data)
+		quiet(err)
+		if err != nil {
+			return
+		}
+		sig, err := k.Sign(t.Context(), []byte("x"))
+		if err != nil || k.Verify(t.Context(), []byte("x"), sig) != nil || k.Verify(t.Context(), []byte("y"), sig) == nil {
+			t.Errorf("the key does not check what it signs: %v", err)
+		}
+	})
+}

@@ -232,3 +232,44 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCovers: whatever a field is called, a record covers what lies in its scope and
+// below, and nothing beside it.
+func FuzzCovers(f *testing.F) {
+	for _, field := range []string{"spec.replicas", "spec", "spec.template.spec.containers[api].image", "metadata.labels[a.b/c]", "a[", "]", "..", "a[b]c", ""} {
+		f.Add(field, field)
+	}
+	f.Fuzz(func(t *testing.T, within, field string) {
+		x := hotfix()
+		x.Scope = []metadata.Scope{{Object: "Deployment/api", Fields: []string{within}}}
+		covers := x.Covers("Deployment/api", field)
+		if x.Covers("Deployment/web", field) {
+			t.Error("another object is covered")
+		}
+		if covers && !x.Covers("Deployment/api", field+".more") {
+			t.Errorf("%q covers %q and nothing below it", within, field)
+		}
+		if within != field && covers && len(field) < len(within) && !strings.ContainsAny(within+field, "[]") {
+			t.Errorf("%q covers the wider %q", within, field)
+		}
+	})
+}
+
+// FuzzRead: whatever lies below the metadata's path, each document is taken or is a
+// problem that can be shown.
+func FuzzRead(f *testing.F) {
+	n := shop(f)
+	f.Add("hotfix/x.json", encoded(f, hotfix()), encoded(f, hold(f)))
+	f.Add("hotfix/../hold.json", []byte("{}"), []byte("null"))
+	f.Fuzz(func(t *testing.T, name string, one, two []byte) {
+		r := metadata.Read(map[string][]byte{n.Metadata() + "/" + name: one, metadata.HoldPath(n): two}, n)
+		if len(r.Hotfixes)+len(r.Problems) > 2 || r.Hold == nil && len(r.Problems) == 0 {
+			t.Errorf("%+v", r)
+		}
+		for _, err := range r.Problems {
+			if strings.ContainsAny(err.Error(), "\n\x1b") || fail.HintOf(err) == "" {
+				t.Errorf("%q", err)
+			}
+		}
+	})
+}

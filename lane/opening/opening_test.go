@@ -1,6 +1,7 @@
 package opening_test
 
 import (
+	"bytes"
 	"os"
 	"strings"
 	"testing"
@@ -101,6 +102,52 @@ func TestA4_ThereAndBack(t *testing.T) {
 		}
 		if back := opening.Rename(to, from, there); string(back) != string(text) {
 			t.Fatalf("%q came back as %q", text, back)
+		}
+	})
+}
+
+// FuzzRename: whatever a document has, no whole name of the lane is left, nothing else
+// changes, and the way back leads to the same bytes when it had none of the other lane.
+func FuzzRename(f *testing.F) {
+	from, to := namesOf(f, "v0.3"), namesOf(f, "v0.10")
+	for _, text := range []string{"shop-v03-mail", "my-shop-v03 shop-v030", "shop_v03shop_v03", "shop-v03.shop-k7-v03/v0.3-gitops", "runtime-v03\xff", "a v0.3 b v0.3.1", "v0.3."} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		renamed := opening.Rename(from, to, text)
+		if opening.Names(from, renamed) {
+			t.Errorf("%q still names the lane: %q", text, renamed)
+		}
+		if !opening.Names(from, text) && !bytes.Equal(renamed, text) {
+			t.Errorf("%q names no lane, and becomes %q", text, renamed)
+		}
+		if !opening.Names(to, text) && !bytes.Equal(opening.Rename(to, from, renamed), text) {
+			t.Errorf("%q does not come back from %q", text, renamed)
+		}
+	})
+}
+
+// FuzzOf: of any intent and page there is a change or an error, and the change's intent
+// is the next lane's.
+func FuzzOf(f *testing.F) {
+	data, err := os.ReadFile("../../examples/shop/" + intent.Path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	from, to := namesOf(f, "v0.3"), namesOf(f, "v0.4")
+	f.Add(data, []byte("| lane | `v0.3` |\n"))
+	f.Add([]byte(`{"lane":"v0.3"}`), []byte("\r\nshop-v03"))
+	f.Fuzz(func(t *testing.T, in, page []byte) {
+		c, err := opening.Of(from, to, map[string][]byte{intent.Path: in, "docs/reference/lane.md": page})
+		if err != nil {
+			return
+		}
+		next, err := intent.Parse(intent.Path, c.Files[intent.Path])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := next.Names(); err != nil || n != to {
+			t.Errorf("%+v, %v", n, err)
 		}
 	})
 }

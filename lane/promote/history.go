@@ -138,17 +138,17 @@ func (b Branch) Promotion(ctx context.Context, source string) (string, error) {
 // Differ are the files of two commits of the branch that differ, the lane's metadata
 // aside, sorted.
 func (b Branch) Differ(before, after []git.Entry) []string {
+	return slices.DeleteFunc(Differing(before, after), b.isMetadata)
+}
+
+// Differing are the files of two commits that differ, sorted.
+func Differing(before, after []git.Entry) []string {
 	was := map[string]git.Entry{}
 	for _, e := range before {
-		if !b.isMetadata(e.Path) {
-			was[e.Path] = e
-		}
+		was[e.Path] = e
 	}
 	var differ []string
 	for _, e := range after {
-		if b.isMetadata(e.Path) {
-			continue
-		}
 		if was[e.Path] != e {
 			differ = append(differ, e.Path)
 		}

@@ -132,6 +132,18 @@ type Gitops struct {
 	Below Seen[Promotion]
 	// Restored is the commit that a rollback says it has the content of.
 	Restored Seen[Promotion]
+	// Replaced is the commit that a restart stands on: the one that promoted, or the one
+	// that a rollback brings back, when that only replaced pods.
+	Replaced Seen[Replaced]
+}
+
+// Replaced is the commit before one that only replaced pods.
+type Replaced struct {
+	By      string // the commit that replaced them
+	Parents int    // how many that one has
+	Commit  string // its parent, when it has one
+	Catalog *catalog.Catalog
+	Changed []string // files that the two differ in, the lane's metadata included
 }
 
 // Promotion is a commit of the branch that promoted.

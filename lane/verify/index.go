@@ -156,6 +156,17 @@ func (g Gitops) RolledBack() bool {
 	return g.Promotion().Value.trailer(promote.TrailerRollback) != ""
 }
 
+// Restart is the promotion that replaced pods and that the branch's content comes from:
+// the one that promoted, or the one that a rollback brings back.
+func (g Gitops) Restart() (p Promotion, ok bool) {
+	for _, s := range []Seen[Promotion]{g.Promotion(), g.Restored} {
+		if s.Value.trailer(promote.TrailerRestart) != "" {
+			return s.Value, true
+		}
+	}
+	return Promotion{}, false
+}
+
 func (p Promotion) trailer(key string) string { return promote.Trailer(p.Message, key) }
 
 // Run is the name of the PipelineRun that promoted, as the branch tells it, or "".

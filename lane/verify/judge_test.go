@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -139,10 +140,48 @@ func TestParse(t *testing.T) {
 		{`"kind": "Verdict"`, `"kind": "Catalog"`},
 		{`"at": "2026`, `"at": "yesterday`},
 		{`"lane"`, `"mood": 1, "lane"`},
+		{`"object": "`, `"object": "\u001b[2J`},
 	} {
 		bad := strings.Replace(string(data), edit[0], edit[1], 1)
 		if _, err := verify.Parse("verdict", []byte(bad)); bad == string(data) || err == nil {
 			t.Errorf("%s is taken", edit[1])
 		}
 	}
+}
+
+// FuzzParse: what is taken for a verdict is one, and is written again as it was.
+func FuzzParse(f *testing.F) {
+	data, err := verify.Judge(accepted(f)).Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte(`{"apiVersion":"lane.agentrun.dev/v1","kind":"Verdict","links":[],"accepted":true}`))
+	f.Add([]byte(`{"apiVersion":"\u001b[2J","kind":"Verdict"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v, err := verify.Parse("v.json", data)
+		if err != nil {
+			if strings.ContainsAny(err.Error(), "\x1b\r\u202e") {
+				t.Errorf("%q", err)
+			}
+			return
+		}
+		again, err := v.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range v.Links {
+			for _, f := range c.Findings {
+				if strings.ContainsAny(fmt.Sprint(f), "\x1b\r\n\u202e") {
+					t.Errorf("%q is taken", f)
+				}
+			}
+		}
+		if w, err := verify.Parse("v.json", again); err != nil || !cmp.Equal(v, w) {
+			t.Errorf("%v: %+v", err, w)
+		}
+		if v.Accepted != (v.Contradicted+v.Unknown == 0) {
+			t.Errorf("accepted with %d and %d", v.Contradicted, v.Unknown)
+		}
+	})
 }

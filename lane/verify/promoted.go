@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"github.com/pikasTech/agentrun/lane/catalog"
 	"github.com/pikasTech/agentrun/lane/promote"
 )
 
@@ -28,7 +27,7 @@ func (j *judge) promoted(o *opinion) {
 	}
 	j.trailers(o, g, p)
 	j.restored(o, g, p)
-	j.restarted(o, g, p)
+	j.restarted(o, g)
 	if sig := p.Signature; sig.Found && sig.Value.State == Bad {
 		o.differ("commit "+p.Commit, "signature", sig.Value.Why, "by a signer of the intent")
 	}
@@ -64,25 +63,6 @@ func (j *judge) trailers(o *opinion, g Gitops, p Promotion) {
 	o.equal(id, promote.TrailerSource, p.trailer(promote.TrailerSource), g.Catalog.SourceCommitID)
 	o.equal(id, promote.TrailerIntent, p.trailer(promote.TrailerIntent), g.Catalog.IntentDigest)
 	o.equal(id, promote.TrailerRender, p.trailer(promote.TrailerRender), g.Catalog.RenderDigest)
-}
-
-// restarted compares a promotion that replaced pods with the catalog. What proves its
-// images is what the registry says of them today (rules F3 and H4), and the signature.
-func (j *judge) restarted(o *opinion, g Gitops, p Promotion) {
-	text := p.trailer(promote.TrailerRestart)
-	if text == "" {
-		return
-	}
-	id := "commit " + p.Commit
-	r, err := catalog.ParseRestart(text)
-	if err != nil {
-		o.against(id, "%s: %v", promote.TrailerRestart, err)
-		return
-	}
-	for _, service := range r.Services {
-		s, _ := g.Catalog.Service(service)
-		o.equal(id, service+" generation", string(s.Generation), string(r.Generation))
-	}
 }
 
 // restored judges the promotion that a rollback brings back: the branch has its bytes,

@@ -2,11 +2,13 @@ package verify_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pikasTech/agentrun/lane/pipeline"
 	"github.com/pikasTech/agentrun/lane/promote"
+	"github.com/pikasTech/agentrun/lane/render"
 	"github.com/pikasTech/agentrun/lane/verify"
 )
 
@@ -132,7 +134,18 @@ func restarted(t *testing.T, e *verify.Evidence) {
 	const what = "0123456789abcdef=api"
 	g := &e.Gitops.Value
 	g.Message = strings.Replace(g.Message, "promote", "restart", 1) + promote.TrailerRestart + ": " + what + "\n"
+	was := *g.Catalog
+	was.Services = slices.Clone(was.Services)
 	g.Catalog.Services[0].Generation = "0123456789abcdef"
+	tree, err := render.Render(e.Intent, e.Names, g.Catalog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Release.Rendered = verify.See(map[string][]byte(tree))
+	g.Replaced = verify.See(verify.Replaced{
+		By: head, Parents: 1, Commit: before, Catalog: &was,
+		Changed: []string{e.Names.ArtifactCatalog, e.Names.RuntimePath + "/services/api.yaml"},
+	})
 	set(e.Tekton.Run.Value, append(e.Tekton.Run.Value.At("spec", "params").([]any), map[string]any{"name": pipeline.ParamRestart, "value": what}), "spec", "params")
 	all := e.Tekton.TaskRuns.Value
 	e.Tekton.TaskRuns.Value = []verify.Object{all[0], all[3]}
@@ -153,10 +166,42 @@ func TestI10_ARestartIsWhatItsRunWasTold(t *testing.T) {
 	if f, _ := verify.Judge(e).Finding("I10"); f.State != verify.Matched {
 		t.Errorf("%+v", f)
 	}
+	e.Gitops.Value.Replaced = verify.Miss[verify.Replaced](verify.Gap{Cause: verify.Failed, Why: "the remote hung up"})
+	if f, _ := verify.Judge(e).Finding("I10"); f.State != verify.Unknown {
+		t.Errorf("what it stands on was not seen: %+v", f)
+	}
+	was := func(e *verify.Evidence) *verify.Replaced {
+		restarted(t, e)
+		return &e.Gitops.Value.Replaced.Value
+	}
 	for name, tt := range map[string]struct {
 		change func(e *verify.Evidence)
 		want   string
 	}{
+		"another image for the service": {func(e *verify.Evidence) { was(e).Catalog.Services[0].Image.Digest = unknown }, "api digest: " + apiImage},
+		"another image for a service that it does not name": {func(e *verify.Evidence) {
+			was(e).Catalog.Services[1].Image.Digest = unknown
+		}, "mailer digest"},
+		"another identity": {func(e *verify.Evidence) {
+			was(e).Catalog.Services[1].ComponentIdentity = unknown
+		}, "it replaced pods, and changed the catalog's entry of mailer"},
+		"a service that it does not name replaced": {func(e *verify.Evidence) {
+			restarted(t, e)
+			e.Gitops.Value.Catalog.Services[1].Generation = "0123456789abcdef"
+		}, "mailer generation"},
+		"a service more":  {func(e *verify.Evidence) { c := was(e).Catalog; c.Services = c.Services[:1] }, "and added services"},
+		"another release": {func(e *verify.Evidence) { was(e).Catalog.SourceCommitID = before }, "catalog sourceCommitId"},
+		"another intent":  {func(e *verify.Evidence) { was(e).Catalog.IntentDigest = unknown }, "catalog intentDigest"},
+		"a file that it may not": {func(e *verify.Evidence) {
+			w := was(e)
+			w.Changed = append(w.Changed, e.Names.RuntimePath+"/network.yaml")
+		}, "it replaced pods, and changed deploy/gitops/k7/runtime-v03/network.yaml of bbbbbbbbbbbb too"},
+		"metadata with it": {func(e *verify.Evidence) {
+			w := was(e)
+			w.Changed = append(w.Changed, e.Names.Metadata()+"/hold.json")
+		}, "hold.json of bbbbbbbbbbbb too"},
+		"two parents":    {func(e *verify.Evidence) { was(e).Parents = 2 }, "and does not stand on one commit"},
+		"another commit": {func(e *verify.Evidence) { was(e).By = above }, "and does not stand on one commit"},
 		"the run was told something else": {func(e *verify.Evidence) {
 			restarted(t, e)
 			e.Tekton.Run.Value.Items("spec", "params")[1]["value"] = "0123456789abcdef=web"

@@ -66,6 +66,9 @@ func StatusOf(e Evidence) Status {
 			s.Services = append(s.Services, j.serviceStatus(svc))
 		}
 		s.Hold, s.Hotfixes = j.recordStatus()
+		if !j.Release.Intent.Found {
+			miss("released intent", j.Release.Intent.Gap)
+		}
 	} else {
 		miss("GitOps branch", j.Gitops.Gap)
 	}
@@ -117,7 +120,11 @@ func (j *judge) recordStatus() (hold string, hotfixes []string) {
 }
 
 // drifted counts what is live another than it should be; nil when not all was seen.
+// Which writers and runs are the lane's own only the released intent says.
 func (j *judge) drifted() *int {
+	if !j.Release.Intent.Found {
+		return nil
+	}
 	n := 0
 	for _, judge := range []func(*judge, *opinion){(*judge).drift, (*judge).managers} {
 		o := &opinion{}
@@ -194,23 +201,7 @@ func (s Status) Text(w io.Writer) error {
 	at, _ := time.Parse(time.RFC3339, s.At)
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, svc := range s.Services {
-		state, age := "nothing runs", ""
-		if len(svc.Live) > 0 {
-			state = "as the catalog"
-			if len(svc.Live) > 1 || svc.Live[0] != svc.Digest {
-				state = "runs " + short(strings.Join(svc.Live, ", "))
-			}
-		}
-		if since, err := time.Parse(time.RFC3339, svc.Since); err == nil {
-			age = at.Sub(since).Round(time.Second).String()
-		}
-		ready := fmt.Sprintf("%d/%d ready", svc.Ready, svc.Wanted)
-		if svc.Kind == intent.JobTemplate {
-			if ready = plural(int(svc.Ready), "run"); len(svc.Live) == 0 {
-				state = "-" // it runs when somebody needs it
-			}
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\tof %.12s\t%s\t%s\n", svc.ServiceID, short(svc.Digest), ready, svc.Commit, state, age)
+		fmt.Fprintf(tw, "%s\t%s\t%s\n", svc.ServiceID, short(svc.Digest), svc.row(at))
 	}
 	_ = tw.Flush() // to memory
 	for _, r := range s.Running {
@@ -232,6 +223,27 @@ func (s Status) Text(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// row is what runs of a service, in columns.
+func (svc ServiceStatus) row(at time.Time) string {
+	state, age := "nothing runs", ""
+	if len(svc.Live) > 0 {
+		state = "as the catalog"
+		if len(svc.Live) > 1 || svc.Live[0] != svc.Digest {
+			state = "runs " + short(strings.Join(svc.Live, ", "))
+		}
+	}
+	if since, err := time.Parse(time.RFC3339, svc.Since); err == nil {
+		age = at.Sub(since).Round(time.Second).String()
+	}
+	ready := fmt.Sprintf("%d/%d ready", svc.Ready, svc.Wanted)
+	if svc.Kind == intent.JobTemplate {
+		if ready = plural(int(svc.Ready), "run"); len(svc.Live) == 0 {
+			state = "-" // it runs when somebody needs it
+		}
+	}
+	return fmt.Sprintf("%s\tof %.12s\t%s\t%s", ready, svc.Commit, state, age)
 }
 
 func short(s string) string { return hex.ReplaceAllString(s, "$1") }

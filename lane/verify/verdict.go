@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pikasTech/agentrun/internal/canon"
@@ -90,8 +91,8 @@ func (v Verdict) Encode() ([]byte, error) { return canon.Marshal(v) }
 
 var limits = canon.Limits{Bytes: 64 << 20, Depth: 8}
 
-// Parse reads a verdict. One that contradicts itself is refused: it was not made
-// by Judge.
+// Parse reads a verdict. One that contradicts itself is refused, and so is one with
+// a text that cannot be shown: it was not made by Judge.
 func Parse(file string, data []byte) (*Verdict, error) {
 	v := new(Verdict)
 	if err := canon.Unmarshal(file, "I9", data, v, limits); err != nil {
@@ -101,10 +102,15 @@ func Parse(file string, data []byte) (*Verdict, error) {
 		return nil, fail.Refuse("I9", file, "make it again with lane verify -o json", format, args...)
 	}
 	if v.APIVersion != APIVersion || v.Kind != Kind {
-		return no("it is %s %s, not %s %s", v.APIVersion, v.Kind, APIVersion, Kind)
+		return no("it is %s %s, not %s %s", clean(v.APIVersion), clean(v.Kind), APIVersion, Kind)
 	}
 	if _, err := time.Parse(time.RFC3339, v.At); err != nil {
-		return no("at is %q, which is no time", v.At)
+		return no("at is %q, which is no time", clean(v.At))
+	}
+	for text := range v.texts {
+		if fail.Clean(text, len(text)) != text {
+			return no("%q is no text that can be shown", clean(text))
+		}
 	}
 	told := *v
 	told.count()
@@ -112,6 +118,24 @@ func Parse(file string, data []byte) (*Verdict, error) {
 		return no("its findings do not make the verdict that it gives")
 	}
 	return v, nil
+}
+
+// texts are all that a verdict says in words.
+func (v *Verdict) texts(yield func(string) bool) {
+	all := []string{v.Project, v.Lane, v.SourceCommitID, v.GitopsCommitID}
+	for _, l := range v.Skipped {
+		all = append(all, string(l))
+	}
+	for _, c := range v.Links {
+		all = append(all, string(c.Link), string(c.State))
+		for _, f := range c.Findings {
+			all = append(all, f.Rule, f.Holds, string(f.State))
+			for _, ob := range f.Observations {
+				all = append(all, string(ob.State), ob.Object, ob.Field, ob.Value, ob.Wanted, ob.Note, ob.Hint, ob.SeenAt)
+			}
+		}
+	}
+	slices.Values(all)(yield)
 }
 
 // count makes the sums from the findings.

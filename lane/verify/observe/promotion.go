@@ -15,6 +15,7 @@ import (
 // promoted, when the head only changed the lane's metadata, and the one that a
 // rollback brings back. Most heads rest on themselves, and then nothing is fetched.
 func (s *gatherer) promotions(ctx context.Context, g *verify.Gitops, files []git.Entry) {
+	defer func() { g.Replaced = s.replaced(ctx, g) }()
 	below := promote.Trailer(g.Message, promote.TrailerPromotion)
 	back := promote.Trailer(g.Message, promote.TrailerRollback)
 	if below == "" && back == "" {
@@ -36,6 +37,28 @@ func (s *gatherer) promotions(ctx context.Context, g *verify.Gitops, files []git
 			}
 		})
 	}
+}
+
+// replaced is what a restart stands on; nothing is fetched when none is there.
+func (s *gatherer) replaced(ctx context.Context, g *verify.Gitops) verify.Seen[verify.Replaced] {
+	p, ok := g.Restart()
+	if !ok || s.Brief {
+		return verify.Seen[verify.Replaced]{}
+	}
+	after, _, about, err := s.Branch.Past(ctx, p.Commit)
+	if err != nil {
+		return verify.Miss[verify.Replaced](gap(err))
+	}
+	r := verify.Replaced{By: p.Commit, Parents: len(about.Parents)}
+	if r.Parents != 1 {
+		return verify.See(r)
+	}
+	before, _, _, err := s.Branch.Past(ctx, about.Parents[0])
+	if err != nil {
+		return verify.Miss[verify.Replaced](gap(err))
+	}
+	r.Commit, r.Catalog, r.Changed = before.Commit, before.Catalog, promote.Differing(before.Files, after.Files)
+	return verify.See(r)
 }
 
 func seenPast(p verify.Seen[verify.Promotion], more func(*verify.Promotion)) verify.Seen[verify.Promotion] {

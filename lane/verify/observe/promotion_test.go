@@ -173,3 +173,39 @@ func TestI10_FindsWhatARollbackBringsBack(t *testing.T) {
 		t.Errorf("a stray commit: %+v", p)
 	}
 }
+
+// TestI10_FindsWhatARestartStandsOn, also below records and behind a rollback.
+func TestI10_FindsWhatARestartStandsOn(t *testing.T) {
+	a, b := strings.Repeat("a", 40), strings.Repeat("b", 40)
+	l, o := newLine(t)
+	o.Brief, o.Registry.Tries = false, 1
+	l.promote(a)
+	held := l.record(a, l.head, "x")
+	again := func(more map[string][]byte) string {
+		return l.commit(a, "restart", map[string]string{promote.TrailerSource: a, promote.TrailerRestart: "0123456789abcdef=api"}, more)
+	}
+	id := again(map[string][]byte{l.names.RuntimePath + "/web.yaml": []byte("more\n"), l.names.Metadata() + "/note": []byte("y")})
+	for range 2 {
+		r := l.see(o).Replaced
+		if !r.Found || r.Value.By != id || r.Value.Parents != 1 || r.Value.Commit != held || r.Value.Catalog.SourceCommitID != a {
+			t.Fatalf("%+v", r)
+		}
+		if want := []string{l.names.Metadata() + "/note", l.names.RuntimePath + "/web.yaml"}; !slices.Equal(r.Value.Changed, want) {
+			t.Errorf("changed %q, want %q", r.Value.Changed, want)
+		}
+		l.record(a, id, "x")
+	}
+	l.promote(b)
+	if r := l.see(o).Replaced; r.Found {
+		t.Errorf("a release after it: %+v", r)
+	}
+	l.commit(a, "rollback", map[string]string{promote.TrailerSource: a, promote.TrailerRollback: id}, map[string][]byte{l.names.RuntimePath + "/web.yaml": []byte("more\n")})
+	if r := l.see(o).Replaced; !r.Found || r.Value.By != id || r.Value.Commit != held {
+		t.Errorf("a rollback to it: %+v", r)
+	}
+	l.head = ""
+	again(nil)
+	if r := l.see(o).Replaced; !r.Found || r.Value.Parents != 0 {
+		t.Errorf("one that stands on nothing: %+v", r)
+	}
+}
