@@ -113,6 +113,11 @@ func (o *opener) own(ctx context.Context, client *kube.Client, object pipeline.O
 		return false, fail.Refuse("A4", object.GetKind()+" "+object.GetNamespace()+"/"+object.GetName(), "find out whose it is, and let them take it away",
 			"the cluster has an object of this name that is not lane %s's", o.src.names.Lane)
 	}
+	if there.GetDeletionTimestamp() != nil { // what is applied to it would be gone with it
+		where := object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
+		return false, fail.Fail(where, "wait until it is gone; a claim goes when the PipelineRuns of the lane that was retired are gone: kubectl -n "+
+			object.GetNamespace()+" delete pipelinerun -l "+pipeline.LabelLane+"="+o.src.names.Lane, "it is being deleted")
+	}
 	return true, nil
 }
 

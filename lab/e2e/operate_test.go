@@ -48,7 +48,7 @@ func TestA4_OneLaneGoesBackAndEnds(t *testing.T) {
 	head := two.gitopsHead()
 	shown, err := two.Try(t.Context(), "retire", "v0.2")
 	two.ok(err)
-	two.ends(shown, 0, "services that end: 2", "also run by [v0.1]", "with its Secrets and volumes")
+	two.ends(shown, 0, "services that end: 2", "also run by [v0.1]", "namespace agentrun-v02", "Secret agentrun-v02/agentrun-v02-postgres")
 	refused, err := two.Try(t.Context(), "retire", "v0.2", "--apply", "--by", "e2e")
 	two.ok(err)
 	two.ends(refused, 2, "--confirm v0.2")
@@ -58,7 +58,7 @@ func TestA4_OneLaneGoesBackAndEnds(t *testing.T) {
 	two.lane("retire", "v0.2", "--apply", "--confirm", "v0.2", "--by", "e2e")
 	n := two.Names
 	for _, gone := range [][]string{
-		{"-n", n.RuntimeNamespace, "get", "deployments,services,jobs,networkpolicies", "-o", "name"},
+		{"-n", n.RuntimeNamespace, "get", "deployments,services,jobs,configmaps", "-l", "lane.agentrun.dev/lane=v0.2", "-o", "name"},
 		{"-n", n.ArgoNamespace, "get", "application,appproject", "-l", "lane.agentrun.dev/lane=v0.2", "-o", "name"},
 		{"-n", n.TektonNamespace, "get", "pipelines,serviceaccounts", "-l", "lane.agentrun.dev/lane=v0.2", "-o", "name"},
 	} {

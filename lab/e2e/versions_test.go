@@ -29,6 +29,11 @@ func (s *stage) nextVersion() *stage {
 		s.must(s.Git(s.lasting(), "-C", source, "fetch", "-q", s.Clone, "refs/e2e/next"))
 		s.must(s.Git(s.lasting(), "-C", source, "checkout", "-q", "FETCH_HEAD"))
 	}
+	// Of a lane that was retired the claim goes when nothing is left of its runs.
+	if s.kubectl("-n", s.Names.TektonNamespace, "get", "pvc", "agentrun-v02-ci", "--ignore-not-found", "-o", "jsonpath={.metadata.deletionTimestamp}") != "" {
+		s.kubectl("-n", s.Names.TektonNamespace, "delete", "pipelinerun", "-l", "lane.agentrun.dev/lane="+lane)
+		s.kubectl("-n", s.Names.TektonNamespace, "wait", "--for=delete", "pvc/agentrun-v02-ci", "--timeout=60s")
+	}
 	if _, err := s.Lab.Kubectl(s.Context(), "", "-n", s.Names.TektonNamespace, "get", "pvc", "agentrun-v02-ci"); err != nil {
 		name := s.kubectl("get", "pv", "-o", `jsonpath={.items[?(@.status.phase=="Available")].metadata.name}`)
 		name, _, _ = strings.Cut(name, " ")
