@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -167,9 +168,7 @@ func (p *printed) pushed(t *testing.T, key, event, body string) (*pipelinev1.Pip
 		if !answer.Continue {
 			return nil, *i.Name + ": " + answer.Status.Message
 		}
-		for k, v := range answer.Extensions {
-			request.Extensions[k] = v
-		}
+		maps.Copy(request.Extensions, answer.Extensions)
 	}
 	resolved, err := template.ResolveTrigger(
 		v1beta1.Trigger{Spec: v1beta1.TriggerSpec{Bindings: trigger.Bindings, Template: *trigger.Template}},
