@@ -35,6 +35,9 @@ func run(ctx context.Context) error {
 	services := flag.Int("services", 1000, "services of the lane")
 	rounds := flag.Int("rounds", 7, "measured rounds")
 	flag.Parse()
+	if *rounds < 1 || *services < 1 {
+		return fmt.Errorf("-rounds and -services are at least 1")
+	}
 	dir, err := os.MkdirTemp("", "bench-verify-")
 	if err != nil {
 		return err
