@@ -31,6 +31,7 @@ rehearse: deps bin/lane ## the same two commits without a cluster: plan, publish
 
 test: deps bin/lane ## all tests, with the real registry, git, BuildKit and Postgres
 	go test ./...
+	go -C tools/triggers test ./...
 
 e2e: deps programs lab toolchain ## the lane in a real cluster on this machine, by scenarios; SCENARIOS picks some (as root)
 	LAB_E2E=1 go -C lab test -trimpath -count=1 -timeout 60m -v -run '$(SCENARIOS)' ./e2e

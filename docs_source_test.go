@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// tree is the Go files and scripts of the repository by folder, those of the lab's
-// machinery and of other modules' tools aside.
+// tree is the Go files and scripts of the repository by folder, those of other modules
+// too.
 func tree(t *testing.T) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}

@@ -46,7 +46,7 @@ prints them. --dry-run tells names and keys alone.`,
 // values.
 func (a *app) secretKinds(rotate bool) []*cobra.Command {
 	var all []*cobra.Command
-	for _, make := range []func(w *secretWriter) *cobra.Command{a.secretsPostgres, a.secretsCodex, a.secretsGit, a.secretsSigning} {
+	for _, make := range []func(w *secretWriter) *cobra.Command{a.secretsPostgres, a.secretsCodex, a.secretsGit, a.secretsSigning, a.secretsWebhook} {
 		w := &secretWriter{app: a, rotate: rotate}
 		cmd := make(w)
 		w.verb = cmd.Name()
@@ -68,7 +68,7 @@ type secretWriter struct {
 	createNamespace bool
 	force           bool
 	rotate          bool   // the Secret is there already
-	verb            string // what it is: postgres, codex, git or signing
+	verb            string // what it is: postgres, codex, git, signing or webhook
 }
 
 func (w *secretWriter) flags(cmd *cobra.Command) {

@@ -1,5 +1,6 @@
 // Package secrets makes the Secrets of a lane from the values that a person gives
 // (rules G5, G6): Postgres' URL, what Codex signs in with, what git signs in with.
+// What pushes are signed with nobody gives: it is made at random.
 //
 // Input is an intent, the lane's names and values; output is a Secret, with the name
 // and the keys that the intent declares or lane/names derives. Values are checked

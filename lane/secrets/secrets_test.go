@@ -21,6 +21,7 @@ import (
 	"github.com/pikasTech/agentrun/internal/secretscan/fake"
 	"github.com/pikasTech/agentrun/lane/intent"
 	"github.com/pikasTech/agentrun/lane/names"
+	"github.com/pikasTech/agentrun/lane/pipeline"
 	"github.com/pikasTech/agentrun/lane/secrets"
 )
 
@@ -331,4 +332,23 @@ func TestReveals(t *testing.T) {
 			t.Errorf("%q reveals something", text)
 		}
 	}
+}
+
+// TestWebhook: a value that nobody has had, where the listener of lane looks for it.
+func TestWebhook(t *testing.T) {
+	in, n := example(t, nil)
+	one, two := secrets.Webhook(n), secrets.Webhook(n)
+	if a, b := one.Value(secrets.KeyWebhook), two.Value(secrets.KeyWebhook); len(a) != 64 || a == b || !one.Reveals("x"+a) {
+		t.Error("the value is short, or the same twice, or may be told")
+	}
+	objects, err := pipeline.Triggers(in, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		if o.GetKind() == "EventListener" && strings.Contains(string(o.YAML), one.Name) && strings.Contains(string(o.YAML), "secretKey: "+secrets.KeyWebhook) && o.GetNamespace() == one.Namespace {
+			return
+		}
+	}
+	t.Error("no listener names the Secret")
 }

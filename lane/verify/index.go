@@ -132,9 +132,10 @@ func (j *judge) intent() *intent.Intent {
 
 // service is the service of a live object by its label, if it has the kind.
 func (j *judge) service(o Object, kind string) (intent.Service, bool) {
-	for _, s := range j.intent().EnabledServices() {
-		if s.ID == o.Label(nameLabel) && s.Kind == kind {
-			return s, true
+	name, all := o.Label(nameLabel), j.intent().Services
+	for i := range all {
+		if all[i].ID == name && all[i].Kind == kind && all[i].Enabled {
+			return all[i], true
 		}
 	}
 	return intent.Service{}, false

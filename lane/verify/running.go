@@ -20,14 +20,30 @@ func (j *judge) running(o *opinion) {
 		j.told(o)
 		return
 	}
+	asleep := map[string]bool{} // declared Deployments without pods
 	for _, m := range j.declared("Deployment") {
 		j.deployment(o, m, w)
+		asleep[m.Name()] = j.replicas(m) == 0
+	}
+	behind := map[string][]Object{} // slices by their Service
+	for _, s := range w.slices {
+		service := s.Label("kubernetes.io/service-name")
+		behind[service] = append(behind[service], s)
+	}
+	services := map[string]bool{}
+	for _, s := range w.services {
+		services[s.Name()] = true
 	}
 	for _, p := range w.pods {
 		j.pod(o, p, w)
 	}
 	for _, m := range j.declared("Service") {
-		j.endpoints(o, m, w)
+		switch {
+		case !services[m.Name()]:
+			o.against(m.ID(), "it is not there")
+		case !asleep[m.Text("spec", "selector", nameLabel)]:
+			endpoints(o, m, behind[m.Name()])
+		}
 	}
 	for _, job := range w.jobs {
 		if c, failed := job.Condition("Failed"); failed && c.Text("status") == "True" {
@@ -167,21 +183,9 @@ func (j *judge) stuck(o *opinion, p Object) {
 }
 
 // endpoints looks at whether a declared Service has somebody behind it.
-func (j *judge) endpoints(o *opinion, m manifest, w workloads) {
-	if _, there := find(w.services, m.Name()); !there {
-		o.against(m.ID(), "it is not there")
-		return
-	}
-	for _, d := range j.declared("Deployment") {
-		if d.Name() == m.Text("spec", "selector", nameLabel) && j.replicas(d) == 0 {
-			return
-		}
-	}
+func endpoints(o *opinion, m manifest, behind []Object) {
 	ready := 0
-	for _, s := range w.slices {
-		if s.Label("kubernetes.io/service-name") != m.Name() {
-			continue
-		}
+	for _, s := range behind {
 		for _, e := range s.Items("endpoints") {
 			if e.At("conditions", "ready") != false {
 				ready += max(1, len(e.Texts("addresses")))

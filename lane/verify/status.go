@@ -62,8 +62,9 @@ func StatusOf(e Evidence) Status {
 	miss := func(what string, g Gap) { s.Unseen = append(s.Unseen, clean(what+": "+g.Why)) }
 	if j.Gitops.Found {
 		s.GitopsCommitID, s.SourceCommitID = j.Gitops.Value.Commit, j.Gitops.Value.Catalog.SourceCommitID
+		x := j.statusIndex()
 		for _, svc := range j.Gitops.Value.Catalog.Services {
-			s.Services = append(s.Services, j.serviceStatus(svc))
+			s.Services = append(s.Services, x.of(svc))
 		}
 		s.Hold, s.Hotfixes = j.recordStatus()
 		if !j.Release.Intent.Found {
@@ -141,23 +142,38 @@ func (j *judge) drifted() *int {
 	return &n
 }
 
-func (j *judge) serviceStatus(svc catalog.Service) ServiceStatus {
-	s := ServiceStatus{ServiceID: svc.ServiceID, Commit: svc.SourceCommitID, Digest: svc.Image.Digest, Live: []string{}}
+// statusIndex is what the services' statuses rest on, by service: with a thousand of
+// them nothing may be looked for once more for each.
+type statusIndex struct {
+	kind   map[string]string
+	wanted map[string]int64
+	pods   map[string][]Object
+}
+
+func (j *judge) statusIndex() statusIndex {
+	x := statusIndex{map[string]string{}, map[string]int64{}, map[string][]Object{}}
 	for _, in := range j.intent().EnabledServices() {
-		if in.ID == svc.ServiceID {
-			s.Kind = in.Kind
-		}
+		x.kind[in.ID] = in.Kind
 	}
 	for _, d := range j.declared("Deployment") {
-		if d.Name() == svc.ServiceID {
-			s.Wanted = replicas(d.Object)
+		x.wanted[d.Name()] = replicas(d.Object)
+	}
+	for _, obj := range j.live {
+		if obj.Kind() == "Pod" && obj.Text("status", "phase") != "Succeeded" {
+			name := obj.Label(nameLabel)
+			x.pods[name] = append(x.pods[name], obj)
 		}
 	}
+	return x
+}
+
+func (x statusIndex) of(svc catalog.Service) ServiceStatus {
+	s := ServiceStatus{
+		ServiceID: svc.ServiceID, Kind: x.kind[svc.ServiceID], Commit: svc.SourceCommitID, Digest: svc.Image.Digest,
+		Live: []string{}, Wanted: x.wanted[svc.ServiceID],
+	}
 	var newest time.Time
-	for _, obj := range j.live {
-		if obj.Kind() != "Pod" || obj.Label(nameLabel) != svc.ServiceID || obj.Text("status", "phase") == "Succeeded" {
-			continue
-		}
+	for _, obj := range x.pods[svc.ServiceID] {
 		if obj.Created().After(newest) {
 			newest = obj.Created()
 		}
