@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -58,7 +59,7 @@ func command(ctx context.Context, args []string) error {
 	}
 	var l load
 	var events int
-	var profile, skip string
+	var profile, skip, set string
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
 	flags.IntVar(&l.runs, "runs", 1000, "runs at once")
 	flags.IntVar(&l.rate, "rate", 5000, "events a second")
@@ -70,8 +71,9 @@ func command(ctx context.Context, args []string) error {
 	flags.IntVar(&events, "events", 1_000_000, "events in the table when pages are read")
 	flags.StringVar(&profile, "profile", "", "write the manager's CPU profile of the live load to this `file`")
 	flags.StringVar(&skip, "skip", "", "leave out these `tables`, such as limit,page")
+	flags.StringVar(&set, "set", "", "more `settings` of Postgres, such as wal_compression=on,commit_delay=1000")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	return measure(ctx, l, events, profile, skip)
+	return measure(ctx, l, events, profile, strings.Split(skip, ","), strings.FieldsFunc(set, func(r rune) bool { return r == ',' }))
 }

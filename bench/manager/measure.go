@@ -7,20 +7,19 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 )
 
-func measure(ctx context.Context, l load, events int, profile, skip string) (err error) {
+func measure(ctx context.Context, l load, events int, profile string, skip, set []string) (err error) {
 	dir, err := os.MkdirTemp("", "bench-manager-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
 	fmt.Printf("%d processors, load before %s\n", runtime.NumCPU(), busy())
-	left := func(table string) bool { return slices.Contains(strings.Split(skip, ","), table) }
-	w, err := newWorld(ctx, dir, l.runs)
+	left := func(table string) bool { return slices.Contains(skip, table) }
+	w, err := newWorld(ctx, dir, l.runs, set)
 	if err != nil {
 		return err
 	}
@@ -48,12 +47,22 @@ func live(ctx context.Context, w *world, l load, profile string) error {
 		return err
 	}
 	fmt.Printf("%d runs submitted, dispatched and claimed in %.1f s\n", l.runs, time.Since(began).Seconds())
+	var statements []statement
 	service := &usage{pids: func() []int { return []int{m.Pid()} }}
 	database := &usage{pids: func() []int { return children(w.postgres.Pid()) }}
 	self := &usage{pids: func() []int { return []int{os.Getpid()} }}
 	f, err := drive(ctx, m.url, w.user, pods, l, func(begin bool) {
 		for _, u := range []*usage{service, database, self} {
 			u.window(begin)
+		}
+		var err error
+		if begin {
+			err = w.forget(ctx)
+		} else {
+			statements, err = w.counted(ctx)
+		}
+		if err != nil {
+			fmt.Println(err)
 		}
 	})
 	if err != nil {
@@ -83,7 +92,11 @@ func live(ctx context.Context, w *world, l load, profile string) error {
 	row("%.2f", service.cores, peerUsage.cores, "processors")
 	fmt.Fprintf(table, "%.2f\t\t\t  processors of Postgres\t\n", database.cores)
 	fmt.Fprintf(table, "%.2f\t%.2f\t\t  processors of the load itself\t\n", self.cores, peerUsage.self)
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Println("\nwhat Postgres did meanwhile:")
+	return printDatabase(statements, f.events*l.measure.Seconds())
 }
 
 // relayUsage is what the relay took.

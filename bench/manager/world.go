@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,14 +38,14 @@ var settings = []string{
 	"shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on",
 }
 
-func newWorld(ctx context.Context, dir string, runs int) (w *world, err error) {
+func newWorld(ctx context.Context, dir string, runs int, set []string) (w *world, err error) {
 	w = &world{dir: dir}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
 		}
 	}()
-	if w.postgres, err = scratch.StartPostgres(ctx, dir, settings...); err != nil {
+	if w.postgres, err = scratch.StartPostgres(ctx, dir, append(slices.Clone(settings), set...)...); err != nil {
 		return nil, err
 	}
 	if w.store, w.url, err = storetest.Open(ctx, w.postgres.DSN); err != nil {

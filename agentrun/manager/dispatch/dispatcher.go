@@ -86,7 +86,15 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	tick := time.NewTicker(d.Every)
 	defer tick.Stop()
 	for {
+		began := time.Now()
 		d.pass(ctx)
+		// A pass reads all that is open: however often something changes, passes take a
+		// tenth of the time at most.
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(min(9*time.Since(began), d.Every)):
+		}
 		select {
 		case <-ctx.Done():
 			return

@@ -43,6 +43,8 @@ type Store struct {
 	// Changed is told the id of each run whose state has changed, after the commit.
 	// It must not block. nil tells nobody.
 	Changed func(runID string)
+
+	group group // of reports
 }
 
 // AnyProject stands for every project, where an administrator asks.
