@@ -59,7 +59,7 @@ func command(ctx context.Context, args []string) error {
 	}
 	var l load
 	var events int
-	var profile, skip, set string
+	var profile, skip, set, where string
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
 	flags.IntVar(&l.runs, "runs", 1000, "runs at once")
 	flags.IntVar(&l.rate, "rate", 5000, "events a second")
@@ -72,8 +72,9 @@ func command(ctx context.Context, args []string) error {
 	flags.StringVar(&profile, "profile", "", "write the manager's CPU profile of the live load to this `file`")
 	flags.StringVar(&skip, "skip", "", "leave out these `tables`, such as limit,page")
 	flags.StringVar(&set, "set", "", "more `settings` of Postgres, such as wal_compression=on,commit_delay=1000")
+	flags.StringVar(&where, "dir", "", "a `folder` for Postgres' data, such as /dev/shm to leave out the disk; that of temporary files unless told")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	return measure(ctx, l, events, profile, strings.Split(skip, ","), strings.FieldsFunc(set, func(r rune) bool { return r == ',' }))
+	return measure(ctx, where, l, events, profile, strings.Split(skip, ","), strings.FieldsFunc(set, func(r rune) bool { return r == ',' }))
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-func measure(ctx context.Context, l load, events int, profile string, skip, set []string) (err error) {
-	dir, err := os.MkdirTemp("", "bench-manager-")
+func measure(ctx context.Context, where string, l load, events int, profile string, skip, set []string) (err error) {
+	dir, err := os.MkdirTemp(where, "bench-manager-")
 	if err != nil {
 		return err
 	}

@@ -87,8 +87,8 @@ type group struct {
 // The bounds of a group.
 const (
 	groupWriters = 2   // at once: one executes while another's commit is on its way to the disk
-	groupReports = 200 // stored together
-	groupBytes   = 1 << 20
+	groupReports = 500 // stored together
+	groupBytes   = 2 << 20
 	groupTime    = 10 * time.Second // that storing may take
 )
 
