@@ -77,6 +77,8 @@ func (c *cluster) close() {
 type pod struct {
 	runID string
 	token string
+	next  int64 // number of its next event
+	last  int64 // number of the run's last event that was read
 }
 
 // pods makes a pod for each Job that has none and gives them, until ctx ends.
@@ -104,7 +106,7 @@ func (c *cluster) pods(ctx context.Context, started chan<- pod) error {
 				return err
 			}
 			runID, _ := labels[identity.RunLabel].(string)
-			started <- pod{runID, token}
+			started <- pod{runID: runID, token: token, next: 1}
 		}
 		select {
 		case <-ctx.Done():

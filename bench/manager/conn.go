@@ -60,3 +60,17 @@ func (c *conn) stream() (io.Reader, error) {
 	}
 	return resp.Body, nil
 }
+
+// size asks and gives the size of the answer.
+func size(req *http.Request) (int, error) {
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		return 0, fmt.Errorf("%s: %s", resp.Status, data)
+	}
+	return len(data), err
+}

@@ -8,9 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/go-json-experiment/json"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pikasTech/agentrun/agentrun/run"
 )
@@ -41,10 +40,10 @@ func drive(ctx context.Context, url, user string, pods []pod, l load, window fun
 	}()
 	var err error
 	for i, p := range pods {
-		if runners[i], err = newRunner(ctx, url, p.token, l); err != nil {
+		if runners[i], err = newRunner(ctx, url, p, l); err != nil {
 			return f, err
 		}
-		if readers[i], err = newReader(ctx, url, p.runID, user); err != nil {
+		if readers[i], err = newReader(ctx, url, p, user); err != nil {
 			return f, err
 		}
 	}
@@ -100,6 +99,7 @@ func drive(ctx context.Context, url, user string, pods []pod, l load, window fun
 		return f, err
 	}
 	for i := range pods {
+		pods[i].next, pods[i].last = runners[i].next, readers[i].last
 		f.stream = append(f.stream, readers[i].took...)
 		f.receipt, f.late = append(f.receipt, runners[i].took...), append(f.late, runners[i].late...)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"text/tabwriter"
@@ -19,19 +20,31 @@ func measure(ctx context.Context, where string, l load, events int, profile stri
 	defer os.RemoveAll(dir)
 	fmt.Printf("%d processors, load before %s\n", runtime.NumCPU(), busy())
 	left := func(table string) bool { return slices.Contains(skip, table) }
-	w, err := newWorld(ctx, dir, l.runs, set)
-	if err != nil {
+	if !left("page") {
+		if err := inFolder(dir, "page", func(dir string) error { return page(ctx, dir, set, events) }); err != nil {
+			return err
+		}
+	}
+	return inFolder(dir, "live", func(dir string) (err error) {
+		w, err := newWorld(ctx, dir, l.runs, set)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, w.close()) }()
+		return live(ctx, w, l, profile, !left("limit"))
+	})
+}
+
+func inFolder(dir, name string, do func(dir string) error) error {
+	dir = filepath.Join(dir, name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	if !left("live") {
-		return live(ctx, w, l, profile)
-	}
-	return nil
+	return do(dir)
 }
 
 // live measures the load as told, at the relay and at the manager.
-func live(ctx context.Context, w *world, l load, profile string) error {
+func live(ctx context.Context, w *world, l load, profile string, andLimit bool) error {
 	peer, peerUsage, err := atRelay(ctx, w, l)
 	if err != nil {
 		return err
@@ -96,7 +109,10 @@ func live(ctx context.Context, w *world, l load, profile string) error {
 		return err
 	}
 	fmt.Println("\nwhat Postgres did meanwhile:")
-	return printDatabase(statements, f.events*l.measure.Seconds())
+	if err := printDatabase(statements, f.events*l.measure.Seconds()); err != nil || !andLimit {
+		return err
+	}
+	return limit(ctx, w, m.url, pods, l)
 }
 
 // relayUsage is what the relay took.

@@ -95,7 +95,7 @@ func relayPods(n int) []pod {
 	pods := make([]pod, n)
 	for i := range pods {
 		id := uuid.NewString()
-		pods[i] = pod{runID: id, token: id}
+		pods[i] = pod{runID: id, token: id, next: 1}
 	}
 	return pods
 }

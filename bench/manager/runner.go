@@ -59,9 +59,9 @@ func claim(ctx context.Context, url, token string) error {
 	}
 }
 
-func newRunner(ctx context.Context, url, token string, l load) (*runner, error) {
-	c, err := dial(ctx, url, "POST /runner/v1/events", token, "")
-	return &runner{conn: c, load: l, next: 1, text: strings.Repeat("x", l.bytes)}, err
+func newRunner(ctx context.Context, url string, p pod, l load) (*runner, error) {
+	c, err := dial(ctx, url, "POST /runner/v1/events", p.token, "")
+	return &runner{conn: c, load: l, next: p.next, text: strings.Repeat("x", l.bytes)}, err
 }
 
 // send reports events that say when they were sent, and waits for the receipt.
@@ -131,9 +131,9 @@ type reader struct {
 	took []time.Duration // from the runner's request to the reader
 }
 
-func newReader(ctx context.Context, url, id, token string) (*reader, error) {
-	c, err := dial(ctx, url, "GET /v1/runs/"+id+"/events", token, "Accept: text/event-stream\r\n")
-	return &reader{conn: c}, err
+func newReader(ctx context.Context, url string, p pod, token string) (*reader, error) {
+	c, err := dial(ctx, url, "GET /v1/runs/"+p.runID+"/events", token, fmt.Sprintf("Accept: text/event-stream\r\nLast-Event-ID: %d\r\n", p.last))
+	return &reader{conn: c, last: p.last}, err
 }
 
 // read reads until the connection ends, and checks that no event is missing.
