@@ -140,37 +140,34 @@ func (g *group) take() []*pending {
 	return all
 }
 
-// store stores reports of different runs, together if that is possible. What of one
-// report stands in the way, a row that somebody holds or data that Postgres does not
-// take, is no matter to the others.
+// store stores reports of different runs together. What stands in the way of one, a row
+// that somebody holds or data that Postgres does not take, is no matter to the others.
 func (s *Store) store(all []*pending) {
 	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
 	defer cancel()
-	if len(all) > 1 {
-		err := s.append(ctx, appendPassing, all)
-		alone := all[:0:0]
-		for _, p := range all {
-			switch {
-			case Unavailable(err):
-				p.err = err
-			case err != nil || p.found.state == "":
-				alone = append(alone, p)
-				continue
-			}
-			close(p.done)
-		}
-		all = alone
-	}
-	var each sync.WaitGroup
+	err := s.append(ctx, appendPassing, all)
 	for _, p := range all {
-		each.Go(func() {
-			if p.err = s.append(ctx, appendWaiting, []*pending{p}); p.err == nil && p.found.state == "" {
-				p.err = ErrNotFound
-			}
+		switch {
+		case err == nil && p.found.state != "":
 			close(p.done)
-		})
+		case Unavailable(err):
+			p.err = err
+			close(p.done)
+		default:
+			go s.storeAlone(p)
+		}
 	}
-	each.Wait()
+}
+
+// storeAlone stores a report that could not be stored with others.
+func (s *Store) storeAlone(p *pending) {
+	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
+	defer cancel()
+	p.err = s.append(ctx, appendWaiting, []*pending{p})
+	if p.err == nil && p.found.state == "" {
+		p.err = ErrNotFound
+	}
+	close(p.done)
 }
 
 // append stores reports with one statement and notes what was there before; nothing of
