@@ -93,6 +93,7 @@ var allowed = []rule{
 	{"bench/plan", "a measurement stands beside the stage it measures", []string{"lane/plan", "lane/intent", "lane/names", "internal/git", "internal/canon"}},
 	{"bench/publish", "a measurement stands beside the stage it measures", []string{"lane/publish", "lane/publish/builder", "lane/plan", "lane/intent", "lane/names", "internal/git", "internal/registry", "internal/scratch", "internal/canon"}},
 	{"bench/render", "a measurement stands beside the stage it measures", []string{"lane/render", "lane/catalog", "lane/publish", "lane/intent", "lane/names", "internal/canon"}},
+	{"bench/manager", "a measurement stands beside the service it measures, and plays its cluster", []string{"agentrun/manager", "agentrun/manager/identity", "agentrun/manager/store", "agentrun/manager/storetest", "agentrun/run", "internal/child", "internal/kube", "internal/kube/kubetest", "internal/scratch"}},
 	{"bench/promote", "a measurement stands beside the stage it measures", []string{"lane/promote", "lane/catalog", "lane/publish", "lane/names", "internal/git", "internal/scratch", "internal/canon", "internal/fail"}},
 }
 
