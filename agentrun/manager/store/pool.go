@@ -13,9 +13,7 @@ import (
 const maxConns = 16
 
 // Configure sizes a pool and bounds what a statement may take, where the database
-// URL has not said so itself (pool_max_conns, statement_timeout, …). Plans are kept by
-// the connections, and each question has its index: one that was planned while the
-// tables were small must not go through all of them when they no longer are.
+// URL has not said so itself (pool_max_conns, statement_timeout, …).
 func Configure(cfg *pgxpool.Config) {
 	if q := cfg.ConnString(); !strings.Contains(q, "pool_max_conns") {
 		cfg.MaxConns = maxConns
@@ -25,7 +23,6 @@ func Configure(cfg *pgxpool.Config) {
 	}
 	for name, value := range map[string]string{
 		"application_name":                    "agentrun-mgr",
-		"enable_seqscan":                      "off",
 		"statement_timeout":                   "10s",
 		"lock_timeout":                        "5s",
 		"idle_in_transaction_session_timeout": "15s",
