@@ -20,8 +20,8 @@ import (
 
 // Postgres is a real Postgres server, running until Stop or Close. It listens on
 // a unix socket alone, so no two servers compete for a port and DSN stays true
-// over Stop and Start. It trades durability for speed: nothing is synced. Its
-// methods are not for concurrent use.
+// over Stop and Start. It trades durability for speed, unless its settings say
+// otherwise: nothing is synced. Its methods are not for concurrent use.
 type Postgres struct {
 	DSN string // postgres:// URL of the superuser; its throw-away password needs URL encoding
 
@@ -29,14 +29,15 @@ type Postgres struct {
 	data     string
 	socket   string // folder of the unix socket
 	log      string
+	settings []string
 	process  *child.Process // nil when stopped
 }
 
 // StartPostgres makes a new database cluster in dir, an existing folder, starts
 // it, and returns once it answers. Root may not run Postgres: it then runs as
 // the user postgres, or else nobody. That Postgres is not installed is an error
-// for child.Missing.
-func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
+// for child.Missing. Settings are name=value each, as in postgresql.conf.
+func StartPostgres(ctx context.Context, dir string, settings ...string) (*Postgres, error) {
 	programs, err := postgresPrograms(debianPostgres)
 	if err != nil {
 		return nil, err
@@ -60,6 +61,7 @@ func StartPostgres(ctx context.Context, dir string) (*Postgres, error) {
 		data:     filepath.Join(dir, "data"),
 		socket:   socket,
 		log:      filepath.Join(dir, "postgres.log"),
+		settings: settings,
 	}
 	if err = p.initdb(ctx, password); err == nil {
 		err = p.Start(ctx)
@@ -90,9 +92,15 @@ func (p *Postgres) initdb(ctx context.Context, password string) error {
 // Start starts a stopped server again, with its data and DSN, and returns once
 // it answers.
 func (p *Postgres) Start(ctx context.Context) error {
-	cmd, err := p.command("postgres", "-D", p.data, "-k", p.socket, "-c", "listen_addresses=",
+	args := []string{
+		"-D", p.data, "-k", p.socket, "-c", "listen_addresses=",
 		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off",
-		"-c", "shared_buffers=16MB", "-c", "max_connections=50")
+		"-c", "shared_buffers=16MB", "-c", "max_connections=50",
+	}
+	for _, s := range p.settings { // the last word counts
+		args = append(args, "-c", s)
+	}
+	cmd, err := p.command("postgres", args...)
 	if err != nil {
 		return err
 	}
@@ -128,6 +136,14 @@ func (p *Postgres) answers(ctx context.Context) error {
 			return fail.Fail(p.log, "read this log", "%w", context.Cause(ctx))
 		}
 	}
+}
+
+// Pid is the server's process id, 0 when it is stopped; its children do the work.
+func (p *Postgres) Pid() int {
+	if p.process == nil {
+		return 0
+	}
+	return p.process.Pid()
 }
 
 // Stop ends the server, dropping its connections, and returns when it is gone.

@@ -86,7 +86,15 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	tick := time.NewTicker(d.Every)
 	defer tick.Stop()
 	for {
+		began := time.Now()
 		d.pass(ctx)
+		// A pass reads all that is open: with many runs, what they change must not call
+		// for one after the other.
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(min(4*time.Since(began), maxRest)):
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -95,6 +103,9 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		}
 	}
 }
+
+// maxRest is the longest pause after a pass, which is four times as long as it took.
+const maxRest = time.Second
 
 // report logs what stands in the way of doing something, or that nothing does any
 // more, when that is news.

@@ -3,7 +3,8 @@
 // In comes a projected ServiceAccount token that the runner sends; out goes the pod
 // that the cluster bound it to. A Verifier checks the token by itself: the signature by
 // the API server's public keys, which it keeps, and issuer, audience, times, namespace
-// and ServiceAccount. CheckPod asks the API server once, when a pod claims an attempt,
+// and ServiceAccount. The signature of a token is checked once as long as the keys are the
+// same, the rest each time. CheckPod asks the API server once, when a pod claims an attempt,
 // whether the pod is there and made by the attempt's Job.
 //
 // Whatever is wrong with a token is ErrToken, and the error says what without any part

@@ -47,16 +47,16 @@ func parseKeys(issuer kube.Issuer, at time.Time) (*keySet, error) {
 	return set, nil
 }
 
-// key is the key of that id, and who issues tokens. Only who names a key that is not
+// key is the key of that id, and the set that it is of. Only who names a key that is not
 // known waits for the cluster.
-func (v *Verifier) key(ctx context.Context, id string) (jose.JSONWebKey, string, error) {
+func (v *Verifier) key(ctx context.Context, id string) (jose.JSONWebKey, *keySet, error) {
 	if set := v.keys.Load(); set != nil {
 		if key, ok := set.keys[id]; ok {
 			if v.Now().Sub(set.at) > v.MaxAge {
 				set, key = v.renew(ctx, set, key)
 			}
 			if key.Key != nil {
-				return key, set.issuer, nil
+				return key, set, nil
 			}
 		}
 	}
@@ -64,20 +64,20 @@ func (v *Verifier) key(ctx context.Context, id string) (jose.JSONWebKey, string,
 	case v.asking <- struct{}{}:
 		defer func() { <-v.asking }()
 	case <-ctx.Done():
-		return jose.JSONWebKey{}, "", unavailable(context.Cause(ctx))
+		return jose.JSONWebKey{}, nil, unavailable(context.Cause(ctx))
 	}
 	set := v.keys.Load() // by now another one may have asked
 	if set == nil || set.keys[id].Key == nil {
 		var err error
 		if set, err = v.fetch(ctx); err != nil {
-			return jose.JSONWebKey{}, "", unavailable(err)
+			return jose.JSONWebKey{}, nil, unavailable(err)
 		}
 	}
 	key, ok := set.keys[id]
 	if !ok {
-		return key, "", refuse("it is signed with a key that the cluster does not have")
+		return key, nil, refuse("it is signed with a key that the cluster does not have")
 	}
-	return key, set.issuer, nil
+	return key, set, nil
 }
 
 // renew asks for newer keys, unless another one is doing that. While there are none the

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
@@ -88,6 +89,51 @@ func TestKeyRotation(t *testing.T) {
 			t.Error(err)
 		}
 		clock.add(v.Pause)
+	}
+}
+
+// A signature is checked once, what it signs each time.
+func TestProvedTokensAreComparedEachTime(t *testing.T) {
+	k := rsaKey(t, "r")
+	v, s, clock := verifier(t, nil, k)
+	token := k.sign(t, said())
+	for range 3 {
+		if pod, err := v.Verify(t.Context(), token); err != nil || pod != wanted {
+			t.Fatalf("%+v, %v", pod, err)
+		}
+	}
+	set := v.keys.Load()
+	if _, known := v.proved.get(set, sha256.Sum256([]byte(token))); !known {
+		t.Error("it is not remembered")
+	}
+	refusedToken(t, v, token[:len(token)-8]+"AAAAAAAA", "signature")
+	account := v.Account
+	v.Account = func() (string, error) { return "another", nil }
+	refusedToken(t, v, token, "another ServiceAccount")
+	v.Account = account
+	clock.add(2 * time.Hour)
+	v.MaxAge = 3 * time.Hour
+	refusedToken(t, v, token, "expired")
+	clock.add(-2 * time.Hour)
+	v.MaxAge = time.Minute
+	clock.add(2 * time.Minute)
+	s.set(rsaKey(t, "r")) // another key of the same name
+	refusedToken(t, v, token, "signature")
+}
+
+// What is remembered is bounded, and of one set of keys.
+func TestProvedIsBounded(t *testing.T) {
+	var p proved
+	set := &keySet{}
+	hash := func(n int) [sha256.Size]byte { return sha256.Sum256(fmt.Append(nil, n)) }
+	for n := range maxProved + 1 {
+		p.put(set, hash(n), claims{})
+	}
+	if len(p.claims) != 1 {
+		t.Errorf("%d are remembered", len(p.claims))
+	}
+	if _, known := p.get(&keySet{}, hash(maxProved)); known {
+		t.Error("another set of keys has proved nothing")
 	}
 }
 

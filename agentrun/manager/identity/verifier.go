@@ -2,8 +2,11 @@ package identity
 
 import (
 	"context"
+	"crypto/sha256"
 	"sync/atomic"
 	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/pikasTech/agentrun/internal/kube"
 )
@@ -28,6 +31,7 @@ type Verifier struct {
 	keys   atomic.Pointer[keySet] // nil before the first answer
 	asking chan struct{}          // held while asked is used
 	asked  time.Time              // when the cluster was asked last
+	proved proved
 }
 
 // New makes a Verifier, which asks for nothing yet.
@@ -47,21 +51,31 @@ func New(c Config) *Verifier {
 // Verify says whose pod a token is of. It is ErrToken or ErrUnavailable when it does
 // not, and asks nobody while it has the key.
 func (v *Verifier) Verify(ctx context.Context, token string) (Pod, error) {
-	t, header, err := parse(token)
-	if err != nil {
-		return Pod{}, err
+	now := v.Now()
+	hash := sha256.Sum256([]byte(token))
+	set := v.keys.Load()
+	var c claims
+	known := false
+	if set != nil && now.Sub(set.at) <= v.MaxAge {
+		c, known = v.proved.get(set, hash)
 	}
-	key, issuer, err := v.key(ctx, header.KeyID)
-	if err != nil {
-		return Pod{}, err
-	}
-	c, err := read(t, header, key)
-	if err != nil {
-		return Pod{}, err
+	if !known {
+		t, header, err := parse(token)
+		if err != nil {
+			return Pod{}, err
+		}
+		var key jose.JSONWebKey
+		if key, set, err = v.key(ctx, header.KeyID); err != nil {
+			return Pod{}, err
+		}
+		if c, err = read(t, header, key); err != nil {
+			return Pod{}, err
+		}
+		v.proved.put(set, hash, c)
 	}
 	account, err := v.Account()
 	if err != nil {
 		return Pod{}, unavailable(err)
 	}
-	return c.check(issuer, v.Namespace, account, v.Now())
+	return c.check(set.issuer, v.Namespace, account, now)
 }

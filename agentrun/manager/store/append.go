@@ -4,82 +4,73 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pikasTech/agentrun/agentrun/run"
 )
 
-// appendQuery locks the run and the attempt, leaves out what is stored, and writes
-// the rest, the counters and the sign of life. It answers with what it found: its
-// caller learns from that whether and why nothing was written. Concurrent calls wait
-// for the locks and then see what the one before has written.
+// appendQuery takes reports, each with its place i, and their events. Of each report it
+// locks the run and the attempt, leaves out what is stored, and writes the rest, the
+// counters and the sign of life. It answers with what it found: its callers learn from
+// that whether and why nothing was written. Whoever comes to a row later sees what the
+// one before has written. The arrays come by way of given, so that the planner cannot
+// see how long they are: it would plan anew each time, which costs more than storing.
+//
+// With appendWaiting it waits for the rows, and is for one report. With appendPassing
+// it answers nothing of reports whose rows somebody else holds: one that waits for many
+// rows makes many wait, and two of them may wait for each other.
 const appendQuery = `
-with now as materialized (
-	select r.state, r.attempt, r.last_seq, r.cancel_asked_at is not null as cancel, a.state as attempt_state, a.pod_uid, a.next_event
-	from runs r join attempts a on a.run_id = r.id and a.attempt = $2
-	where r.id = $1
-	for update of r, a
+with given as materialized (
+	select $1::uuid[] as ids, $2::int[] as attempts, $3::text[] as pods, $4::bigint[] as firsts, $5::int[] as counts,
+		$6::int[] as places, $7::int[] as numbers, $8::timestamptz[] as times, $9::text[] as types, $10::text[] as data
+), asked as materialized (
+	select q.* from given, unnest(ids, attempts, pods, firsts, counts) with ordinality as q (id, attempt, pod, first, events, i)
+), now as materialized (
+	select q.*, held.* from asked q cross join lateral (
+		select r.state, r.attempt as run_attempt, r.last_seq, r.cancel_asked_at is not null as cancel, a.state as attempt_state, a.pod_uid, a.next_event
+		from runs r join attempts a on a.run_id = r.id
+		where r.id = q.id and a.run_id = q.id and a.attempt = q.attempt
+		for update of r, a %s
+	) held
 ), ok as materialized (
-	select last_seq, next_event - $4::bigint as stored from now
-	where state = 'running' and attempt = $2 and attempt_state = 'claimed' and pod_uid = $3 and next_event >= $4
+	select i, id, attempt, events, last_seq, next_event - first as stored, greatest(next_event, first + events) as next_event from now
+	where state = 'running' and run_attempt = attempt and attempt_state = 'claimed' and pod_uid = pod and next_event >= first
 ), written as (
 	insert into events (run_id, seq, attempt, at, type, data)
-	select $1, ok.last_seq + e.n - ok.stored, $2, e.at, e.type, e.data::json
-	from ok, unnest($5::timestamptz[], $6::text[], $7::text[]) with ordinality as e (at, type, data, n)
+	select ok.id, ok.last_seq + e.n - ok.stored, ok.attempt, e.at, e.type, e.data::json
+	from given cross join unnest(places, numbers, times, types, given.data) as e (i, n, at, type, data) join ok on ok.i = e.i
 	where e.n > ok.stored
 ), counted as (
-	update runs set last_seq = ok.last_seq + greatest(0, cardinality($6::text[]) - ok.stored) from ok where id = $1
+	update runs set last_seq = ok.last_seq + ok.events - ok.stored from ok where runs.id = ok.id and ok.events > ok.stored
 ), seen as (
-	update attempts set next_event = greatest(next_event, $4 + cardinality($6::text[])), heartbeat_at = clock_timestamp()
-	from ok where run_id = $1 and attempts.attempt = $2
+	update attempts set next_event = ok.next_event, heartbeat_at = clock_timestamp()
+	from ok where attempts.run_id = ok.id and attempts.attempt = ok.attempt
 )
-select state, attempt, last_seq, cancel, attempt_state, pod_uid, next_event from now`
+select i, state, run_attempt, last_seq, cancel, attempt_state, pod_uid, next_event from now`
+
+var (
+	appendWaiting = fmt.Sprintf(appendQuery, "")
+	appendPassing = fmt.Sprintf(appendQuery, "skip locked")
+)
 
 // Append stores the events of an attempt's report, which must pass Report.Check, and
 // gives those that were new, as users see them. It refuses with run.ErrSuperseded
 // when the attempt is not the run's any more or has ended, and with a GapError.
+// Reports that come at once are stored together.
 func (s *Store) Append(ctx context.Context, id string, attempt int, podUID string, r run.Report) (run.Receipt, []run.Event, error) {
-	u, err := runID(id)
+	p, err := newPending(id, attempt, podUID, r)
 	if err != nil {
 		return run.Receipt{}, nil, err
 	}
-	times, types, data := make([]time.Time, len(r.Events)), make([]string, len(r.Events)), make([]string, len(r.Events))
-	for i, e := range r.Events {
-		// One line each: text/event-stream carries them as they are.
-		v := jsontext.Value(e.Data)
-		if err := v.Compact(); err != nil {
-			return run.Receipt{}, nil, fmt.Errorf("storing events: the data of event %d is not JSON", r.First+int64(i))
-		}
-		times[i], types[i], data[i] = e.Time.UTC().Truncate(time.Microsecond), string(e.Type), string(v)
+	s.group.add(s, p)
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		return run.Receipt{}, nil, fmt.Errorf("storing events: %w", ctx.Err())
 	}
-	var a attemptNow
-	err = s.Pool.QueryRow(ctx, appendQuery, [16]byte(u), attempt, podUID, r.First, times, types, data).
-		Scan(&a.state, &a.attempt, &a.lastSeq, &a.cancel, &a.attemptState, &a.podUID, &a.nextEvent)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return run.Receipt{}, nil, ErrNotFound
-	}
-	if err != nil {
-		return run.Receipt{}, nil, fmt.Errorf("storing events: %w", err)
-	}
-	if err := a.speaks(attempt, podUID); err != nil {
-		return run.Receipt{}, nil, err
-	}
-	if r.First > a.nextEvent {
-		return run.Receipt{}, nil, &GapError{Next: a.nextEvent}
-	}
-	known := min(a.nextEvent-r.First, int64(len(r.Events)))
-	stored := make([]run.Event, 0, int64(len(r.Events))-known)
-	for i := int(known); i < len(r.Events); i++ {
-		stored = append(stored, run.Event{
-			Seq: a.lastSeq + int64(len(stored)) + 1, RunID: id, Attempt: attempt,
-			Time: times[i], Type: r.Events[i].Type, Data: []byte(data[i]),
-		})
-	}
-	return run.Receipt{NextEvent: a.nextEvent + int64(len(stored)), Cancel: a.cancel}, stored, nil
+	return p.receipt()
 }
 
 // attemptNow is an attempt beside its run.

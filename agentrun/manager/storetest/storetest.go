@@ -1,6 +1,6 @@
 // Package storetest gives tests a store in a real Postgres, and plays the agent that
 // works on its runs: what a dispatcher and a runner would write, a test writes by the
-// store's own methods, one step at a time. It is imported by tests alone.
+// store's own methods, one step at a time. It is imported by tests and measurements alone.
 package storetest
 
 import (
