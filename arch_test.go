@@ -87,6 +87,7 @@ var allowed = []rule{
 	{"agentrun/runner", "one attempt: knows nothing of how it is released", []string{"agentrun/run", "agentrun/codex", "internal/child", "internal/fail"}},
 	{"agentrun/manager/identity", "whose pod a token is of; knows no run", []string{"internal/kube"}},
 	{"agentrun/manager/dispatch", "joins the store with the cluster: Jobs of attempts", []string{"agentrun/manager/identity", "agentrun/manager/store", "agentrun/run", "internal/fail", "internal/kube"}},
+	{"agentrun/soak", "managers, runners and clients together, as programs: its tests are all of it", nil},
 	{"cmd/agentrun-runner", "flags and environment for the runner", []string{"agentrun/runner", "internal/fail"}},
 
 	{"examples", "a second project, as files", nil},
