@@ -54,7 +54,7 @@ func startCluster(t *testing.T, root, programs string) *cluster {
 		stop()
 		controlling.Wait()
 		for _, p := range c.running() {
-			p.kill()
+			p.kill("Error")
 		}
 		c.work.Wait()
 		c.CloseClientConnections()
@@ -117,7 +117,9 @@ func (c *cluster) reconcile(job *batchv1.Job) {
 		c.terminate(p)
 	case p.gone() && len(job.Status.Conditions) == 0:
 		condition := object{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"}
-		if p.code == 0 {
+		if p.left() { // somebody deleted it, and the Job may have no other
+			c.Drop("pods", p.name)
+		} else if p.code == 0 {
 			condition = object{"type": "Complete", "status": "True"}
 		}
 		c.Change("jobs", job.Name, func(obj object) object {

@@ -113,9 +113,17 @@ func (m *managers) end(n int, signal syscall.Signal) error {
 	return nil
 }
 
-// replicas are those that run.
-func (m *managers) replicas() int {
+// freeze lets replica n do nothing for a while, as a machine that has no time for it.
+func (m *managers) freeze(n int, d time.Duration) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.running)
+	p := m.running[n]
+	m.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	if err := syscall.Kill(p.Pid(), syscall.SIGSTOP); err != nil {
+		return err
+	}
+	time.Sleep(d)
+	return syscall.Kill(p.Pid(), syscall.SIGCONT)
 }

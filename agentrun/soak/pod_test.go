@@ -2,6 +2,7 @@ package soak
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -32,7 +33,7 @@ type pod struct {
 	mu      sync.Mutex
 	process *child.Process // of the container that runs now
 	leaving bool           // it was asked to end
-	killed  bool           // nothing of it starts any more
+	killed  string         // why nothing of it starts any more, in Kubernetes' word
 	ended   bool
 	code    int // of its last container, once it has ended
 }
@@ -51,6 +52,13 @@ func (p *pod) gone() bool {
 	return p.ended
 }
 
+// left reports whether the pod was asked to end.
+func (p *pod) left() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.leaving
+}
+
 // leave notes that the pod is asked to end; it is false when it was before.
 func (p *pod) leave() bool {
 	p.mu.Lock()
@@ -62,25 +70,42 @@ func (p *pod) leave() bool {
 
 // kill ends the pod as a node does that has no time: the process gets SIGKILL, and with
 // it everything that it has started. It is false when there is nothing to end any more.
-func (p *pod) kill() bool {
+func (p *pod) kill(why string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
 		return false
 	}
-	p.killed = true
+	p.killed = why
 	p.signal(syscall.SIGKILL)
 	return true
 }
 
-func (p *pod) signal(s syscall.Signal) {
+// freeze lets the pod's process do nothing for a while.
+func (p *pod) freeze(d time.Duration) bool {
+	if !p.send(syscall.SIGSTOP) {
+		return false
+	}
+	time.Sleep(d)
+	return p.send(syscall.SIGCONT)
+}
+
+func (p *pod) send(s syscall.Signal) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.signal(s)
+}
+
+// signal is false when there is nothing that could get it; p.mu is held.
+func (p *pod) signal(s syscall.Signal) bool {
 	if p.process == nil {
-		return
+		return false
 	}
 	select {
 	case <-p.process.Done(): // its number may be another's by now
+		return false
 	default:
-		_ = syscall.Kill(p.process.Pid(), s)
+		return syscall.Kill(p.process.Pid(), s) == nil
 	}
 }
 
@@ -91,14 +116,14 @@ func (p *pod) end() {
 	process := p.process
 	p.mu.Unlock()
 	if process == nil {
-		p.kill()
+		p.kill("Error")
 		return
 	}
 	select {
 	case <-process.Done():
 	case <-time.After(time.Duration(*p.spec.TerminationGracePeriodSeconds) * time.Second):
 	}
-	p.kill()
+	p.kill("Error")
 }
 
 // run is the kubelet's part: volumes, init containers, the container, and its end.
@@ -125,7 +150,9 @@ func (c *cluster) run(p *pod) {
 	}
 	phase, reason := "Succeeded", "Completed"
 	if code != 0 {
-		phase, reason = "Failed", "Error"
+		p.mu.Lock()
+		phase, reason = "Failed", cmp.Or(p.killed, "Error")
+		p.mu.Unlock()
 	}
 	last := object{"phase": phase, "containerStatuses": []any{object{"name": name, "state": object{"terminated": object{"exitCode": code, "reason": reason}}}}}
 	c.Change("pods", p.name, func(obj object) object {
@@ -191,7 +218,7 @@ func (c *cluster) container(p *pod, spec corev1.Container) (code int, err error)
 	defer log.Close()
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, log, log
 	p.mu.Lock()
-	if p.killed {
+	if p.killed != "" {
 		p.mu.Unlock()
 		return 128 + int(syscall.SIGKILL), nil
 	}

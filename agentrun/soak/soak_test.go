@@ -73,7 +73,7 @@ type soak struct {
 
 	mu    sync.Mutex
 	kills map[string]int
-	hit   map[string]int // by Job: how often it, or its pod, was taken away
+	hit   map[string]map[run.Reason]bool // by Job: what may be told as the cause, from what was done to it
 }
 
 // TestSoak: whatever is killed, each run ends for a cause that it had, no event is lost
@@ -83,7 +83,7 @@ func TestSoak(t *testing.T) {
 	seed := number(t, "AGENTRUN_SOAK_SEED", 1+rand.IntN(1<<30))
 	t.Logf("%d runs; AGENTRUN_SOAK_SEED=%d makes the same choices", runs, seed)
 	dice := rand.New(rand.NewPCG(uint64(seed), 0))
-	s := &soak{world: newWorld(t, 12), ctx: t.Context(), kills: map[string]int{}, hit: map[string]int{}}
+	s := &soak{world: newWorld(t, 12), ctx: t.Context(), kills: map[string]int{}, hit: map[string]map[run.Reason]bool{}}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = 30 * time.Second
 	t.Cleanup(transport.CloseIdleConnections)
@@ -93,7 +93,6 @@ func TestSoak(t *testing.T) {
 	for _, n := range order {
 		s.stories = append(s.stories, &story{task: all[n%len(all)]})
 	}
-	t.Logf("began")
 	began := time.Now()
 	var users sync.WaitGroup
 	var cancels []time.Duration
@@ -120,9 +119,7 @@ func TestSoak(t *testing.T) {
 	s.atRest()
 	took := time.Since(began)
 	s.judge()
-	t.Logf("judged after %v", time.Since(began))
 	s.leaves()
-	t.Logf("left after %v", time.Since(began))
 	s.table(took)
 }
 
@@ -174,13 +171,18 @@ type trouble struct {
 	make func(dice *rand.Rand) bool // false when there is nobody to make it for
 }
 
-// plans are what is to happen, in orders that the dice decide; two things at a time.
-func (s *soak) plans(dice *rand.Rand, runs int) [2][]trouble {
+// plans are what is to happen, in orders that the dice decide; some things happen
+// at the same time.
+func (s *soak) plans(dice *rand.Rand, runs int) (plans [3][]trouble) {
 	var all []trouble
 	for _, t := range []trouble{
 		{"manager killed", 8, s.killManager},
 		{"manager released anew", 40, s.releaseManager},
-		{"runner killed", 6, s.killRunner},
+		{"manager frozen", 40, s.freezeManager},
+		{"runner killed", 8, s.onPod(s.killRunner)},
+		{"runner killed for its memory", 40, s.onPod(s.killForMemory)},
+		{"runner frozen", 20, s.onPod(s.freezeRunner)},
+		{"pod deleted by hand", 20, s.onPod(s.deletePod)},
 		{"Job deleted by hand", 20, s.deleteJob},
 		{"Postgres crashed", 40, s.crashPostgres},
 		{"API server away", 40, s.loseCluster},
@@ -190,7 +192,10 @@ func (s *soak) plans(dice *rand.Rand, runs int) [2][]trouble {
 		all = append(all, slices.Repeat([]trouble{t}, max(1, runs/t.each))...)
 	}
 	dice.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return [2][]trouble{all[:len(all)/2], all[len(all)/2:]}
+	for i, t := range all {
+		plans[i%len(plans)] = append(plans[i%len(plans)], t)
+	}
+	return plans
 }
 
 // makeTrouble goes through a plan. What is left when the runs have ended is left out.
@@ -235,20 +240,54 @@ func (s *soak) releaseManager(dice *rand.Rand) bool {
 	return true
 }
 
-func (s *soak) noteHit(job string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.hit[job]++
+func (s *soak) freezeManager(dice *rand.Rand) bool {
+	n := dice.IntN(2)
+	s.replica[n].Lock()
+	defer s.replica[n].Unlock()
+	if err := s.managers.freeze(n, time.Duration(1+dice.IntN(20))*time.Second); err != nil {
+		s.t.Error(err)
+	}
+	return true
 }
 
-func (s *soak) killRunner(dice *rand.Rand) bool {
-	all := s.cluster.running()
-	if len(all) == 0 {
-		return false
+// explains notes what may be told of a Job from now on.
+func (s *soak) explains(job string, reason run.Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hit[job] == nil {
+		s.hit[job] = map[run.Reason]bool{}
 	}
-	p := all[dice.IntN(len(all))]
-	s.noteHit(p.jobName)
-	return p.kill()
+	s.hit[job][reason] = true
+}
+
+// onPod does something to a pod that runs; false when there is none.
+func (s *soak) onPod(do func(p *pod, dice *rand.Rand) bool) func(dice *rand.Rand) bool {
+	return func(dice *rand.Rand) bool {
+		all := s.cluster.running()
+		return len(all) > 0 && do(all[dice.IntN(len(all))], dice)
+	}
+}
+
+func (s *soak) killRunner(p *pod, _ *rand.Rand) bool {
+	s.explains(p.jobName, run.RunnerLost)
+	return p.kill("Error")
+}
+
+func (s *soak) killForMemory(p *pod, _ *rand.Rand) bool {
+	s.explains(p.jobName, run.Evicted)
+	return p.kill("OOMKilled")
+}
+
+func (s *soak) freezeRunner(p *pod, dice *rand.Rand) bool {
+	return p.freeze(time.Duration(1+dice.IntN(10)) * time.Second)
+}
+
+// deletePod asks the runner to end, which says so if it has begun.
+func (s *soak) deletePod(p *pod, _ *rand.Rand) bool {
+	s.explains(p.jobName, run.RunnerLost)
+	s.explains(p.jobName, run.Evicted)
+	s.cluster.terminate(p)
+	return true
 }
 
 func (s *soak) deleteJob(dice *rand.Rand) bool {
@@ -257,7 +296,8 @@ func (s *soak) deleteJob(dice *rand.Rand) bool {
 		return false
 	}
 	name := all[dice.IntN(len(all))]
-	s.noteHit(name)
+	s.explains(name, run.RunnerLost)
+	s.explains(name, run.Evicted)
 	s.cluster.Drop("jobs", name)
 	return true
 }
