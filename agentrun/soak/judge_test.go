@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/pikasTech/agentrun/agentrun/codex/fakecodex"
+	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/agentrun/run"
 )
 
@@ -116,7 +117,9 @@ func (s *soak) judgeOne(one *story) (wrong []error) {
 func (s *soak) kept(id string) ([]run.Event, error) {
 	var all []run.Event
 	for {
-		page, err := s.store.Events(s.ctx, project, id, int64(len(all)), 1000)
+		page, err := eventually(s.ctx, func(ctx context.Context) (store.Page, error) {
+			return s.store.Events(ctx, project, id, int64(len(all)), 1000)
+		})
 		if err != nil {
 			return nil, err
 		}

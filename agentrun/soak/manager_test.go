@@ -127,3 +127,26 @@ func (m *managers) freeze(n int, d time.Duration) error {
 	time.Sleep(d)
 	return syscall.Kill(p.Pid(), syscall.SIGCONT)
 }
+
+// troubles are the lines of all logs by which a manager says that it is at fault: errors,
+// and whatever a Go program says when it dies.
+func (m *managers) troubles() (lines []string, err error) {
+	files, err := filepath.Glob(filepath.Join(m.logs, "*.log"))
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		for line := range bytes.Lines(data) {
+			var entry struct{ Level string }
+			whole := bytes.HasSuffix(line, []byte("\n")) // else it was killed while it wrote it
+			if whole && (json.Unmarshal(line, &entry) != nil || entry.Level == "ERROR") {
+				lines = append(lines, filepath.Base(file)+": "+string(line))
+			}
+		}
+	}
+	return lines, nil
+}

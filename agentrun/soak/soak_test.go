@@ -16,7 +16,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/pikasTech/agentrun/agentrun/codex/fakecodex"
+	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/agentrun/run"
 	"github.com/pikasTech/agentrun/internal/kube/kubetest"
 )
@@ -95,14 +98,15 @@ func TestSoak(t *testing.T) {
 	}
 	began := time.Now()
 	var users sync.WaitGroup
-	var cancels []time.Duration
+	var pauses, cancels []time.Duration
 	for range s.stories {
+		pauses = append(pauses, time.Duration(dice.IntN(400))*time.Millisecond)
 		cancels = append(cancels, time.Duration(dice.IntN(6000))*time.Millisecond)
 	}
 	users.Go(func() {
 		for i, one := range s.stories {
 			users.Go(func() { s.use(one, cancels[i]) })
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(pauses[i])
 		}
 	})
 	trouble, over := context.WithCancel(s.ctx)
@@ -185,6 +189,8 @@ func (s *soak) plans(dice *rand.Rand, runs int) (plans [3][]trouble) {
 		{"pod deleted by hand", 20, s.onPod(s.deletePod)},
 		{"Job deleted by hand", 20, s.deleteJob},
 		{"Postgres crashed", 40, s.crashPostgres},
+		{"tables locked", 40, s.lockTables},
+		{"database connections ended", 40, s.endConnections},
 		{"API server away", 40, s.loseCluster},
 		{"watch too old", 40, func(*rand.Rand) bool { s.cluster.Forget(); return true }},
 		{"all connections cut", 40, func(*rand.Rand) bool { s.service.cut(); return true }},
@@ -313,6 +319,30 @@ func (s *soak) crashPostgres(dice *rand.Rand) bool {
 		s.t.Error(err)
 	}
 	return true
+}
+
+// lockTables keeps everybody from them for a while, as who changes a schema by hand.
+func (s *soak) lockTables(dice *rand.Rand) bool {
+	s.database.Lock() // else it is not there
+	defer s.database.Unlock()
+	err := pgx.BeginFunc(s.ctx, s.store.Pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(s.ctx, `lock table runs, attempts, events in access exclusive mode`)
+		time.Sleep(time.Duration(dice.IntN(8000)) * time.Millisecond)
+		return err
+	})
+	if err != nil && !store.Unavailable(err) { // a deadlock: others were first
+		s.t.Error(err)
+	}
+	return err == nil
+}
+
+// endConnections is what an operator does, and a proxy that is restarted.
+func (s *soak) endConnections(*rand.Rand) bool {
+	_, err := s.store.Pool.Exec(s.ctx, `select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()`)
+	if err != nil && !store.Unavailable(err) {
+		s.t.Error(err)
+	}
+	return err == nil
 }
 
 // loseCluster makes the API server answer nothing, or nonsense, for a while.

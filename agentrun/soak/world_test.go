@@ -179,13 +179,21 @@ func (w *world) atRest() {
 	}
 }
 
-// leaves ends the managers as a release does, and finds nothing left of any run.
+// leaves ends the managers as a release does, and finds nothing left of any run, and no
+// word of a manager that it has failed.
 func (w *world) leaves() {
 	w.t.Helper()
 	for n := range 2 {
 		if err := w.managers.end(n, syscall.SIGTERM); err != nil {
 			w.t.Error(err)
 		}
+	}
+	troubles, err := w.managers.troubles()
+	if err != nil {
+		w.t.Error(err)
+	}
+	for _, line := range troubles {
+		w.t.Error(line)
 	}
 	for _, place := range []string{w.cluster.root, w.managers.program} {
 		for pid, line := range processes(place) {
