@@ -65,7 +65,7 @@ func StartObjects(namespace string, more Script, unexpected func(request string)
 		}
 	}
 	o.Server = Start(script, unexpected)
-	o.Kubeconfig = o.kubeconfig(Token, namespace)
+	o.Kubeconfig = o.Within(namespace)
 	return o
 }
 

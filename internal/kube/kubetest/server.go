@@ -94,7 +94,10 @@ func (s *Server) Asked() []string {
 	return append([]string(nil), s.asked...)
 }
 
-func (s *Server) kubeconfig(token, namespace string) []byte {
+// Within is the kubeconfig for a namespace.
+func (s *Server) Within(namespace string) []byte { return s.kubeconfig(Token, ", namespace: "+namespace) }
+
+func (s *Server) kubeconfig(token, more string) []byte {
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 	return fmt.Appendf(nil, `apiVersion: v1
 kind: Config
@@ -106,11 +109,11 @@ clusters:
     certificate-authority-data: %s
 contexts:
 - name: kubetest
-  context: {cluster: kubetest, user: kubetest, namespace: %q}
+  context: {cluster: kubetest, user: kubetest%s}
 users:
 - name: kubetest
   user: {token: %s}
-`, s.URL, base64.StdEncoding.EncodeToString(ca), namespace, token)
+`, s.URL, base64.StdEncoding.EncodeToString(ca), more, token)
 }
 
 // Object answers 200 with a JSON object.
