@@ -16,6 +16,7 @@ import (
 // TestRuns goes the ways of a user: each script submits runs by the command line to the
 // managers, which make Jobs of them, whose runners drive a Codex.
 func TestRuns(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 8)
 	t.Run("script", func(t *testing.T) {
 		testscript.Run(t, testscript.Params{

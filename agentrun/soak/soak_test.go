@@ -43,6 +43,7 @@ type soak struct {
 // TestSoak: whatever is killed, each run ends for a cause that it had, no event is lost
 // or told twice, and nothing is left.
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	runs := number(t, "AGENTRUN_SOAK_RUNS", 12)
 	seed := number(t, "AGENTRUN_SOAK_SEED", 1+rand.IntN(1<<30))
 	t.Logf("%d runs; AGENTRUN_SOAK_SEED=%d makes the same choices", runs, seed)

@@ -76,6 +76,8 @@ type world struct {
 	service  *service
 	managers *managers
 	token    string // of a user of project
+
+	kubeconfig string // a file that the managers alone are told of
 }
 
 // newWorld starts two managers, and what they need.
@@ -95,8 +97,9 @@ func newWorld(t *testing.T, maxRunning int) *world {
 	}
 	w.cluster = startCluster(t, w.root, built.dir)
 	w.service = startService(t)
-	kubeconfig, template, logs := filepath.Join(w.root, "kubeconfig"), filepath.Join("testdata", "job.yaml"), filepath.Join(w.root, "logs")
-	if err := errors.Join(os.WriteFile(kubeconfig, w.cluster.Kubeconfig, 0o600), os.Mkdir(logs, 0o755)); err != nil {
+	w.kubeconfig = filepath.Join(w.root, "kubeconfig")
+	template, logs := filepath.Join("testdata", "job.yaml"), filepath.Join(w.root, "logs")
+	if err := errors.Join(os.WriteFile(w.kubeconfig, w.cluster.Kubeconfig, 0o600), os.Mkdir(logs, 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	s, url, err := storetest.Open(t.Context(), w.postgres.DSN)
@@ -110,7 +113,7 @@ func newWorld(t *testing.T, maxRunning int) *world {
 		// Without the last parameter a crash of this Postgres would take back what it confirmed.
 		databaseURL: url + "&synchronous_commit=on&pool_max_conns=12",
 		args: []string{
-			"--listen=127.0.0.1:0", "--job-template=" + template, "--kubeconfig=" + kubeconfig, "--runner-url=" + w.service.url(),
+			"--listen=127.0.0.1:0", "--job-template=" + template, "--kubeconfig=" + w.kubeconfig, "--runner-url=" + w.service.url(),
 			"--max-running=" + strconv.Itoa(maxRunning), "--drain-delay=0s",
 		},
 	}
@@ -195,7 +198,7 @@ func (w *world) leaves() {
 	for _, line := range troubles {
 		w.t.Error(line)
 	}
-	for _, place := range []string{w.cluster.root, w.managers.program} {
+	for _, place := range []string{w.cluster.root, w.kubeconfig} {
 		for pid, line := range processes(place) {
 			w.t.Errorf("process %d is left running: %s", pid, line)
 		}

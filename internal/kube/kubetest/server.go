@@ -95,7 +95,9 @@ func (s *Server) Asked() []string {
 }
 
 // Within is the kubeconfig for a namespace.
-func (s *Server) Within(namespace string) []byte { return s.kubeconfig(Token, ", namespace: "+namespace) }
+func (s *Server) Within(namespace string) []byte {
+	return s.kubeconfig(Token, ", namespace: "+namespace)
+}
 
 func (s *Server) kubeconfig(token, more string) []byte {
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
