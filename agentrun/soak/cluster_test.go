@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	namespace = "agentrun-soak"
-	account   = "agentrun-soak-runner"
+	namespace = "shop-v03"
+	account   = "shop-v03-runner"
 )
 
 type object = map[string]any
