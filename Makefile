@@ -14,7 +14,7 @@ SCENARIOS = .
 ROOTS := /etc/ssl/certs/ca-certificates.crt
 TOOLCHAIN_IMAGE := .cache/toolchain/index.json
 
-.PHONY: help demo demo-down rehearse test e2e lab-test unit kill check fuzz bench toolchain programs lab deps clean
+.PHONY: help demo demo-down rehearse test e2e lab-test unit kill soak check fuzz bench toolchain programs lab deps clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ unit: ## the tests that need no other program
 
 kill: deps ## stop publish and promote at random points, LANE_KILLS times each (default 20)
 	go test -count=1 -timeout 30m -run Killed ./lane/publish ./lane/promote
+
+soak: export AGENTRUN_SOAK_RUNS ?= 200
+soak: deps ## AGENTRUN_SOAK_RUNS runs (200 unless told) while managers, runners and Postgres are killed
+	go test -count=1 -timeout 60m -v -run TestSoak ./agentrun/soak
 
 check: bin/lane ## formatting, static analysis, module tidiness, the lane's own rules
 	tools/check

@@ -87,17 +87,15 @@ var allowed = []rule{
 	{"agentrun/runner", "one attempt: knows nothing of how it is released", []string{"agentrun/run", "agentrun/codex", "internal/child", "internal/fail"}},
 	{"agentrun/manager/identity", "whose pod a token is of; knows no run", []string{"internal/kube"}},
 	{"agentrun/manager/dispatch", "joins the store with the cluster: Jobs of attempts", []string{"agentrun/manager/identity", "agentrun/manager/store", "agentrun/run", "internal/fail", "internal/kube"}},
+	{"agentrun/soak", "managers, runners and clients together, as programs: its tests are all of it", nil},
 	{"cmd/agentrun-runner", "flags and environment for the runner", []string{"agentrun/runner", "internal/fail"}},
 
 	{"examples", "a second project, as files", nil},
 	{"bench/plan", "a measurement stands beside the stage it measures", []string{"lane/plan", "lane/intent", "lane/names", "internal/git", "internal/canon"}},
 	{"bench/publish", "a measurement stands beside the stage it measures", []string{"lane/publish", "lane/publish/builder", "lane/plan", "lane/intent", "lane/names", "internal/git", "internal/registry", "internal/scratch", "internal/canon"}},
 	{"bench/render", "a measurement stands beside the stage it measures", []string{"lane/render", "lane/catalog", "lane/publish", "lane/intent", "lane/names", "internal/canon"}},
-<<<<<<< HEAD
 	{"bench/verify", "a measurement stands beside the stage it measures", []string{"lane/verify", "lane/render", "lane/catalog", "lane/promote", "lane/publish", "lane/publish/builder", "lane/intent", "lane/names", "internal/git", "internal/registry", "internal/kube/kubetest", "internal/scratch", "internal/canon", "internal/fail"}},
-=======
 	{"bench/manager", "a measurement stands beside the service it measures, and plays its cluster", []string{"agentrun/manager", "agentrun/manager/identity", "agentrun/manager/store", "agentrun/manager/storetest", "agentrun/run", "internal/child", "internal/kube", "internal/kube/kubetest", "internal/scratch"}},
->>>>>>> x-load
 	{"bench/promote", "a measurement stands beside the stage it measures", []string{"lane/promote", "lane/catalog", "lane/publish", "lane/names", "internal/git", "internal/scratch", "internal/canon", "internal/fail"}},
 }
 

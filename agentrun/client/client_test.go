@@ -94,6 +94,16 @@ func TestPatienceEnds(t *testing.T) {
 	})
 }
 
+// A manager that had no time for a while has waited for the rest of a request in vain.
+func TestRequestsThatTookTooLongAreRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := through(t, problem(408, "too_slow"), answer(201, `{"id":"r1"}`))
+		if r, err := c.Submit(t.Context(), run.Request{Prompt: "Go."}, ""); err != nil || r.ID != "r1" {
+			t.Errorf("got %+v, %v", r, err)
+		}
+	})
+}
+
 func TestWhatIsNotRepeated(t *testing.T) {
 	c, _ := through(t, answer(422, `{"status":422,"title":"Unprocessable","detail":"it does not fit","code":"invalid",
 		"errors":[{"message":"is blank","location":"body.prompt","value":"\u001b[2J"},{"message":"is\u001bodd"}]}`, "Content-Type", "application/problem+json"))

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
@@ -57,14 +56,12 @@ func newCluster() (*cluster, error) {
 	}
 	var once sync.Once
 	c := &cluster{signer: signer, seen: map[string]bool{}}
-	c.Objects = kubetest.StartObjects(namespace, func(request string) {
+	c.Objects = kubetest.StartObjects(namespace, kubetest.Script{
+		"GET /.well-known/openid-configuration": {kubetest.Object(fmt.Sprintf(`{"issuer":%q}`, issuer))},
+		"GET /openid/v1/jwks":                   {kubetest.Object(string(keys))},
+	}, func(request string) {
 		once.Do(func() { fmt.Println("an unexpected request to the API server:", request) })
 	})
-	mux := http.NewServeMux()
-	mux.Handle("/", c.Config.Handler)
-	mux.Handle("GET /.well-known/openid-configuration", kubetest.Object(fmt.Sprintf(`{"issuer":%q}`, issuer)))
-	mux.Handle("GET /openid/v1/jwks", kubetest.Object(string(keys)))
-	c.Config.Handler = mux // nobody has asked yet
 	return c, nil
 }
 

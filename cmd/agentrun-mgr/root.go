@@ -39,8 +39,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func rootCommand() *cobra.Command {
 	var cfg manager.Config
 	var runs struct {
-		url  string
-		most int
+		url        string
+		most       int
+		kubeconfig string
 	}
 	cmd := &cobra.Command{
 		Use:   "agentrun-mgr",
@@ -67,7 +68,7 @@ Environment:
   AGENTRUN_SOURCE_COMMIT   the full commit that the image was built from
   AGENTRUN_IMAGE_DIGEST    the image's digest, sha256:...
   AGENTRUN_RUNNER_URL      see --runner-url; it needs a pod whose account may
-                           make Jobs
+                           make Jobs, or a --kubeconfig
 
 The others may be absent, as on a laptop; /version then says "".
 
@@ -90,7 +91,9 @@ Exit codes: 0 ok, 1 failed, 2 usage.`,
 				return (&page.Page{Store: s, Follow: hub.Follow, Log: cfg.Log}).Handler()
 			}
 			if runs.url != "" {
-				client, err := kube.Connect(cmd.Context(), kube.Options{InCluster: true, Manager: "agentrun-mgr", Later: true})
+				client, err := kube.Connect(cmd.Context(), kube.Options{
+					InCluster: runs.kubeconfig == "", Kubeconfig: runs.kubeconfig, Manager: "agentrun-mgr", Later: true,
+				})
 				if err != nil {
 					return err
 				}
@@ -110,6 +113,7 @@ Exit codes: 0 ok, 1 failed, 2 usage.`,
 	flags.StringVar(&cfg.Listen, "listen", ":8080", "TCP `address` to serve HTTP on")
 	flags.StringVar(&cfg.JobTemplate, "job-template", "/etc/agentrun/runner/job.yaml", "`file` with the runner's Job manifest; empty for none")
 	flags.StringVar(&runs.url, "runner-url", os.Getenv("AGENTRUN_RUNNER_URL"), "`URL` at which runners find this service; without it runs stay queued")
+	flags.StringVar(&runs.kubeconfig, "kubeconfig", "", "`file` that says in which cluster and namespace Jobs are made, and as whom; the pod's own account unless it is given")
 	flags.IntVar(&runs.most, "max-running", 100, "the most runs under way at once, of all projects")
 	flags.DurationVar(&cfg.ReadyTimeout, "ready-timeout", 2*time.Second, "how long Postgres may take to answer")
 	flags.DurationVar(&cfg.DrainDelay, "drain-delay", 3*time.Second, "how long requests are still accepted once readiness is gone")

@@ -34,9 +34,8 @@ func TestAnotherManager(t *testing.T) {
 	}
 	srv := kubetest.Start(kubetest.Script{"POST " + job: {note}, "DELETE " + job + "/j": {remove}}, func(r string) { t.Errorf("unexpected request %s", r) })
 	t.Cleanup(srv.Close)
-	inContext := strings.Replace(string(srv.Kubeconfig), "user: kubetest}", "user: kubetest, namespace: shop}", 1)
 	for _, name := range []string{"", "agentrun-mgr"} {
-		c, err := kube.Connect(t.Context(), kube.Options{Kubeconfig: write(t, inContext), Manager: name, Later: true})
+		c, err := kube.Connect(t.Context(), kube.Options{Kubeconfig: write(t, string(srv.Within("shop"))), Manager: name, Later: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -166,6 +166,23 @@ func (p *Postgres) Stop() error {
 	return nil
 }
 
+// Crash ends the server at once, without its saying goodbye to clients or writing
+// down what it has in memory, and returns when it is gone. What it confirmed is
+// there after Start to those who asked for synchronous_commit.
+func (p *Postgres) Crash() error {
+	if p.process == nil {
+		return nil
+	}
+	defer func() { p.process = nil }()
+	// Its immediate shutdown. Killed outright, it would leave its children and their
+	// shared memory to the next one.
+	if err := syscall.Kill(p.process.Pid(), syscall.SIGQUIT); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("crashing postgres: %w", err)
+	}
+	<-p.process.Done()
+	return nil
+}
+
 // Close stops the server and removes its socket. What is in dir stays.
 func (p *Postgres) Close() error {
 	return errors.Join(p.Stop(), os.RemoveAll(p.socket))

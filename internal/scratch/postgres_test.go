@@ -40,6 +40,29 @@ func TestPostgresKeepsItsDataOverStopAndStart(t *testing.T) {
 	query(t, p.DSN, "insert into kept values (1)")
 }
 
+// A crash takes nothing that was confirmed from those who waited for it.
+func TestPostgresKeepsWhatItConfirmedOverACrash(t *testing.T) {
+	p := startPostgres(t)
+	query(t, p.DSN, "create table kept (n int)")
+	conn, err := pgx.Connect(t.Context(), p.DSN+"&synchronous_commit=on")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := conn.Exec(t.Context(), "insert into kept values (1)"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := p.Crash(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	query(t, p.DSN, "select 1/count(*) from kept") // which fails when there is none
+}
+
 func TestPostgresAsksForItsPassword(t *testing.T) {
 	p := startPostgres(t)
 	cfg, err := pgx.ParseConfig(p.DSN)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -413,6 +414,13 @@ func again(name string, pid int) (process.Spec, string, error) {
 	spec.Path, spec.Args = spec.Args[0], spec.Args[1:]
 	if spec.Home, err = os.Readlink(proc + "cwd"); err != nil {
 		return spec, "", err
+	}
+	owner, err := os.Stat(proc)
+	if err != nil {
+		return spec, "", err
+	}
+	if is, ok := owner.Sys().(*syscall.Stat_t); ok && is.Uid != 0 { // Postgres refuses to be root
+		spec.User = &syscall.Credential{Uid: is.Uid, Gid: is.Gid}
 	}
 	var path string
 	for variable := range strings.SplitSeq(strings.TrimSuffix(string(environ), "\x00"), "\x00") {

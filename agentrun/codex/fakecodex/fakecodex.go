@@ -27,7 +27,13 @@ var Scenarios = []string{
 	"bad_line", "long_line", "endless_line", "garbage_items", "approval_zero", "elicitation", "unknown_request", "user_input", // in it
 	"crash_mid_turn", "hang", "retry_forever", "interrupt_no_item_completed", "interrupt_no_turn", "deaf", "late_item", "secrets", "flood", // and its end
 	"reads_no_task", "torrent", "huge_lines", // more than a runner can take, or less than it says
+	"chat", // a turn that takes some seconds
+	Told,
 }
+
+// Told is the scenario of a program that plays, in its turn, the one that the first
+// word of its prompt names.
+const Told = "told"
 
 // Unexpected is the exit code for a request that the scenario does not know.
 const Unexpected = 3
@@ -43,8 +49,9 @@ type fake struct {
 	scenario string
 	secret   string
 
-	mu  sync.Mutex // two goroutines speak in some scenarios
-	out *bufio.Writer
+	mu      sync.Mutex // two goroutines speak in some scenarios
+	out     *bufio.Writer
+	stopped bool // the turn was interrupted
 }
 
 // Main plays the scenario on standard input and output. args are the program's own,
@@ -90,12 +97,19 @@ func (f *fake) serve(in io.Reader) int {
 		var m struct {
 			ID     json.RawMessage `json:"id"`
 			Method string          `json:"method"`
+			Params json.RawMessage `json:"params"`
 			Result json.RawMessage `json:"result"`
 			Error  json.RawMessage `json:"error"`
 		}
 		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
 			fmt.Fprintf(os.Stderr, "fakecodex: %v\n", err)
 			return Unexpected
+		}
+		if m.Method == "turn/start" && f.scenario == Told {
+			if f.scenario = told(m.Params); f.scenario == "" {
+				fmt.Fprintf(os.Stderr, "fakecodex: the prompt names no scenario\n")
+				return Unexpected
+			}
 		}
 		if code, end := f.handle(m.Method, m.ID, m.Result, m.Error); end {
 			return code
@@ -106,6 +120,23 @@ func (f *fake) serve(in io.Reader) int {
 		time.Sleep(time.Hour)
 	}
 	return 0
+}
+
+// told is the scenario that a prompt names, or "".
+func told(params json.RawMessage) string {
+	var p struct {
+		Input []struct {
+			Text string `json:"text"`
+		} `json:"input"`
+	}
+	if json.Unmarshal(params, &p) != nil || len(p.Input) != 1 {
+		return ""
+	}
+	name, _, _ := strings.Cut(p.Input[0].Text, " ")
+	if name == Told || !slices.Contains(Scenarios, name) {
+		return ""
+	}
+	return name
 }
 
 func (f *fake) handle(method string, id, result, refusal json.RawMessage) (code int, end bool) {
@@ -277,6 +308,9 @@ func (f *fake) turn() (code int, end bool) {
 		return 0, false
 	case "hang", "interrupt_no_turn", "deaf":
 		return 0, false
+	case "chat":
+		go f.chat()
+		return 0, false
 	case "torrent":
 		text := strings.Repeat("0123456789abcdef", 2<<10)
 		go func() {
@@ -323,6 +357,26 @@ func (f *fake) turn() (code int, end bool) {
 	return 0, false
 }
 
+// Messages is how many the scenario "chat" says, unless it is interrupted.
+const Messages = 30
+
+// chat says a message every now and then.
+func (f *fake) chat() {
+	for i := range Messages {
+		f.mu.Lock()
+		stopped := f.stopped
+		f.mu.Unlock()
+		if stopped {
+			return
+		}
+		f.message(fmt.Sprintf("msg_%d", i+1), fmt.Sprintf("message %d", i+1))
+		f.flush()
+		time.Sleep(100 * time.Millisecond)
+	}
+	f.complete("completed", "null")
+	f.flush()
+}
+
 // fails plays a provider in trouble: one more try, and the end.
 func (f *fake) fails(message, info string) {
 	problem := `{"message":%q,"codexErrorInfo":%s,"additionalDetails":null}`
@@ -334,6 +388,9 @@ func (f *fake) fails(message, info string) {
 
 // interrupted plays what follows on an interruption.
 func (f *fake) interrupted() (code int, end bool) {
+	f.mu.Lock()
+	f.stopped = true
+	f.mu.Unlock()
 	switch f.scenario {
 	case "interrupt_no_turn", "deaf":
 	default:

@@ -101,11 +101,21 @@ func start(t testing.TB) *replica {
 
 func startAt(t testing.TB, dsn string) *replica {
 	t.Helper()
+	return startWith(t, databaseAt(t, dsn))
+}
+
+func databaseAt(t testing.TB, dsn string) *pgxpool.Config {
+	t.Helper()
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	store.Configure(cfg)
+	return cfg
+}
+
+func startWith(t testing.TB, cfg *pgxpool.Config) *replica {
+	t.Helper()
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

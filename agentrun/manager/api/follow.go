@@ -19,7 +19,7 @@ func (h *Hub) Follow(ctx context.Context, project, id string, last int64) iter.S
 		defer leave()
 		for {
 			_, _, wake := t.next(last) // taken before asking, so that no news is missed
-			page, err := h.Store.Events(ctx, project, id, last, pageEvents)
+			page, err := h.events(ctx, project, id, last)
 			switch {
 			case ctx.Err() != nil:
 				return

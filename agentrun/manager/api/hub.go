@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -79,6 +80,14 @@ func (h *Hub) announce(runID string) {
 	case h.tell <- struct{}{}:
 	default:
 	}
+}
+
+// events asks the store for a page. A machine that is gone answers nothing, not even
+// that it is gone, so the question has a limit.
+func (h *Hub) events(ctx context.Context, project, id string, after int64) (store.Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	return h.Store.Events(ctx, project, id, after, pageEvents)
 }
 
 // heard is Changed from elsewhere; "" is every run.

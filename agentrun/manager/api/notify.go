@@ -51,7 +51,10 @@ func (h *Hub) notifying(ctx context.Context) {
 			}
 		}
 		for some := range slices.Chunk(ids, idsPerNotify) {
-			if _, err := h.Store.Pool.Exec(ctx, "select pg_notify($1, $2)", channel, h.origin+" "+strings.Join(some, ",")); err != nil {
+			asking, cancel := context.WithTimeout(ctx, requestTime)
+			_, err := h.Store.Pool.Exec(asking, "select pg_notify($1, $2)", channel, h.origin+" "+strings.Join(some, ","))
+			cancel()
+			if err != nil {
 				if ctx.Err() == nil {
 					h.Log.Debug("the other replicas were not told", "error", err.Error())
 				}
@@ -84,7 +87,9 @@ func (h *Hub) listen(ctx context.Context) (heard bool) {
 		defer cancel()
 		_ = conn.Close(closing) // it is broken, or the manager ends
 	}()
-	if _, err := conn.Exec(ctx, "listen "+channel); err != nil {
+	asking, cancel := context.WithTimeout(ctx, requestTime)
+	defer cancel()
+	if _, err := conn.Exec(asking, "listen "+channel); err != nil {
 		return false
 	}
 	h.heard("") // what was told meanwhile

@@ -56,7 +56,7 @@ func (r *reader) read(ctx context.Context) error {
 		frames, version, wake := t.next(r.seq)
 		ended := false
 		if frames == nil && (version == 0 || version != asked) {
-			page, err := r.hub.Store.Events(ctx, store.AnyProject, r.runID, r.seq, pageEvents)
+			page, err := r.hub.events(ctx, store.AnyProject, r.runID, r.seq)
 			switch {
 			case err == nil:
 				for _, e := range page.Events {

@@ -114,6 +114,9 @@ func (s *Server) putArtifact(ctx context.Context, in *uploadInput) (*body[run.Ar
 		return nil, err
 	}
 	defer release()
+	// The time that it took to come is not the store's.
+	ctx, cancel := context.WithTimeout(in.ctx.Context(), requestTime)
+	defer cancel()
 	r := runnerOf(ctx)
 	a, stored, err := s.Store.PutArtifact(ctx, r.runID, r.attempt, r.pod.PodUID, about, content)
 	if err != nil {

@@ -39,7 +39,9 @@ func (d *Dispatcher) schedule(ctx context.Context, template *batchv1.Job, a stor
 	if job == nil {
 		return nil // another one of its name is about to go
 	}
-	err = d.Store.Scheduled(ctx, a.RunID, a.Attempt, string(job.UID))
+	asking, done := d.asking(ctx)
+	err = d.Store.Scheduled(asking, a.RunID, a.Attempt, string(job.UID))
+	done()
 	if errors.Is(err, run.ErrSuperseded) || errors.Is(err, store.ErrNotFound) {
 		return d.remove(ctx, job) // it came too late
 	}
@@ -99,7 +101,9 @@ func (d *Dispatcher) provide(ctx context.Context, template *batchv1.Job, a store
 
 // lose ends the attempt, and then its Job.
 func (d *Dispatcher) lose(ctx context.Context, a store.OpenAttempt, v verdict) error {
-	state, err := d.Store.Lose(ctx, a, v.reason, v.message)
+	asking, done := d.asking(ctx)
+	state, err := d.Store.Lose(asking, a, v.reason, v.message)
+	done()
 	if errors.Is(err, run.ErrSuperseded) {
 		return nil // it is not as it was: the next pass looks again
 	}
@@ -114,7 +118,9 @@ func (d *Dispatcher) lose(ctx context.Context, a store.OpenAttempt, v verdict) e
 // the attempt ended may leave by itself.
 func (d *Dispatcher) clear(ctx context.Context, job *batchv1.Job, since time.Time) error {
 	if k, _ := attemptOf(job); !finished(job) && d.Now().Sub(since) < d.Limits.Exit {
-		a, err := d.Store.Attempt(ctx, k.runID, k.attempt)
+		asking, done := d.asking(ctx)
+		a, err := d.Store.Attempt(asking, k.runID, k.attempt)
+		done()
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 		case err != nil:

@@ -107,6 +107,12 @@ func (d *Dispatcher) Run(ctx context.Context) {
 // maxRest is the longest pause after a pass, which is four times as long as it took.
 const maxRest = time.Second
 
+// asking is a context for one question to the store. A machine that is gone answers
+// nothing, not even that it is gone: without a limit the pass would wait for it.
+func (d *Dispatcher) asking(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, d.Limits.Answer)
+}
+
 // report logs what stands in the way of doing something, or that nothing does any
 // more, when that is news.
 func (d *Dispatcher) report(ctx context.Context, doing string, err error) {

@@ -21,7 +21,8 @@
 // waits longer rather than shorter. The step in the store comes first, the deletion of
 // the Job after it: what is still running then is not heard any more.
 //
-// While the API server is away nothing is judged and nothing is lost. A Job of ours whose
-// attempt has ended is deleted, unless it has finished and Kubernetes will do that
-// itself. Jobs that have not the name and labels of an attempt are never touched.
+// While the API server is away nothing is judged and nothing is lost. No answer of
+// Postgres is waited for without a limit: a machine that is gone does not say so. A Job
+// of ours whose attempt has ended is deleted, unless it has finished and Kubernetes will
+// do that itself. Jobs that have not the name and labels of an attempt are never touched.
 package dispatch

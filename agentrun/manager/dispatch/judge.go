@@ -18,11 +18,12 @@ type Limits struct {
 	Cancel  time.Duration // from the wish to cancel to the runner's end
 	Exit    time.Duration // of a Job whose attempt has ended
 	Adopt   time.Duration // of an attempt without a Job that another replica began
+	Answer  time.Duration // of Postgres to one question, which may be gone without a word
 }
 
 // DefaultLimits are those of a manager that is told none.
 func DefaultLimits() Limits {
-	return Limits{Start: 2 * time.Minute, Silence: 45 * time.Second, Cancel: 30 * time.Second, Exit: 30 * time.Second, Adopt: 2 * time.Second}
+	return Limits{Start: 2 * time.Minute, Silence: 45 * time.Second, Cancel: 30 * time.Second, Exit: 30 * time.Second, Adopt: 2 * time.Second, Answer: 15 * time.Second}
 }
 
 // lasting is how long an attempt has been as it is, by this process's clock.

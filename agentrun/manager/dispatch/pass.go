@@ -27,7 +27,7 @@ func (d *Dispatcher) pass(ctx context.Context) {
 	if err == nil { // else runs stay queued
 		d.report(ctx, "dispatching", d.begin(ctx))
 	}
-	open, err := d.Store.Open(ctx)
+	open, err := d.open(ctx)
 	d.report(ctx, "reading what is open", err)
 	if err != nil {
 		return
@@ -57,7 +57,7 @@ func (d *Dispatcher) pass(ctx context.Context) {
 // begin takes turns until there is nothing to begin; the Jobs follow in the same pass.
 func (d *Dispatcher) begin(ctx context.Context) error {
 	for {
-		begun, err := d.Store.Next(ctx, d.MaxRunning)
+		begun, err := d.next(ctx)
 		if err != nil || len(begun) == 0 {
 			return err
 		}
@@ -68,6 +68,18 @@ func (d *Dispatcher) begin(ctx context.Context) error {
 		}
 		d.mu.Unlock()
 	}
+}
+
+func (d *Dispatcher) next(ctx context.Context) ([]store.OpenAttempt, error) {
+	ctx, done := d.asking(ctx)
+	defer done()
+	return d.Store.Next(ctx, d.MaxRunning)
+}
+
+func (d *Dispatcher) open(ctx context.Context) ([]store.OpenAttempt, error) {
+	ctx, done := d.asking(ctx)
+	defer done()
+	return d.Store.Open(ctx)
 }
 
 // remember notes since when each attempt is as it is.

@@ -130,7 +130,7 @@ func newWorld(t needs, of *testing.T) *world {
 	if err := w.store.PutProject(ctx, store.Project{Name: project, MaxRunning: 5}); err != nil {
 		t.Fatalf("%v", err)
 	}
-	w.cluster = kubetest.StartObjects(testNamespace, func(r string) { t.Errorf("unexpected request %s", r) })
+	w.cluster = kubetest.StartObjects(testNamespace, nil, func(r string) { t.Errorf("unexpected request %s", r) })
 	t.Cleanup(func() {
 		w.cluster.CloseClientConnections()
 		w.cluster.Close()

@@ -21,9 +21,10 @@
 //
 // Times are of Store.Now, but attempts.heartbeat_at, which is the database's, so
 // that nobody compares clocks of two machines. Tokens are stored as hashes. No error
-// holds a value of a row, nor any part of the database URL. Unavailable tells errors
-// that go away by themselves; nothing is half done then, but a method whose answer
-// was lost may have happened.
+// holds a value of a row or the password; one that Postgres cannot be reached names its
+// address, user and database, so errors are for the log and not for users. Unavailable
+// tells errors that go away by themselves; nothing is half done then, but a method whose
+// answer was lost may have happened.
 package store
 
 import (

@@ -19,8 +19,8 @@ type object = map[string]any
 // Objects is a server that keeps objects of a namespace as an API server does: made
 // once by name, with a uid and a version, listed and watched by label, deleted with
 // what they own. It is for what must hold whatever the cluster does meanwhile; the
-// cluster's controllers are the test, by Put and Drop. Whatever else is asked of it is
-// unexpected.
+// cluster's controllers are the test, by Put, Change and Drop. Whatever else is asked
+// of it, and is not in the test's own script, is unexpected.
 type Objects struct {
 	*Server
 	Namespace string
@@ -44,11 +44,16 @@ type change struct {
 	object   object
 }
 
-// StartObjects serves jobs and pods of a namespace. Unexpected is told what nobody
-// expects.
-func StartObjects(namespace string, unexpected func(request string)) *Objects {
+// StartObjects serves jobs and pods of a namespace, which its kubeconfig names, and
+// what more says besides. Unexpected is told what nobody expects.
+func StartObjects(namespace string, more Script, unexpected func(request string)) *Objects {
 	o := &Objects{Namespace: namespace, version: 1, objects: map[string]object{}, made: map[string]int{}, news: make(chan struct{})}
 	script := Script{}
+	for request, answers := range more {
+		for _, answer := range answers {
+			script[request] = append(script[request], o.handle(answer))
+		}
+	}
 	for resource, where := range map[string]string{"jobs": "/apis/batch/v1", "pods": "/api/v1"} {
 		path := where + "/namespaces/" + namespace + "/" + resource
 		script["GET "+path] = []http.HandlerFunc{o.handle(func(w http.ResponseWriter, r *http.Request) { o.list(w, r, resource) })}
@@ -60,6 +65,7 @@ func StartObjects(namespace string, unexpected func(request string)) *Objects {
 		}
 	}
 	o.Server = Start(script, unexpected)
+	o.Kubeconfig = o.Within(namespace)
 	return o
 }
 
@@ -120,6 +126,29 @@ func (o *Objects) Put(resource string, obj map[string]any) {
 		o.made[id]++
 	}
 	o.objects[id] = o.note(resource, kind, obj)
+}
+
+// Change puts what change makes of an object in its place, whole; nil leaves it. What
+// is asked of the server meanwhile waits. It is false when there is no such object.
+func (o *Objects) Change(resource, name string, change func(obj map[string]any) map[string]any) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	id := resource + "/" + name
+	obj := o.objects[id]
+	if obj == nil {
+		return false
+	}
+	if obj = change(obj); obj != nil {
+		o.objects[id] = o.note(resource, "MODIFIED", obj)
+	}
+	return true
+}
+
+// News is closed by the next change of an object.
+func (o *Objects) News() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.news
 }
 
 // Drop removes an object, if it is there.
@@ -297,8 +326,9 @@ func (o *Objects) watch(w http.ResponseWriter, r *http.Request, resource string)
 			oldest = o.history[0].version - 1
 		}
 		var events []change
-		for _, c := range o.history {
-			if c.version > from && c.resource == resource && o.selected(r, c.object) {
+		i, _ := slices.BinarySearchFunc(o.history, from+1, func(c change, version int) int { return c.version - version })
+		for _, c := range o.history[i:] {
+			if c.resource == resource && o.selected(r, c.object) {
 				events = append(events, c)
 			}
 		}

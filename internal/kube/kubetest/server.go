@@ -61,7 +61,7 @@ func Start(script Script, unexpected func(request string)) *Server {
 	s.EnableHTTP2 = true
 	s.Config.ErrorLog = log.New(discard{}, "", 0) // clients that do not trust it are part of the tests
 	s.StartTLS()
-	s.Kubeconfig = s.kubeconfig(Token)
+	s.Kubeconfig = s.kubeconfig(Token, "")
 	return s
 }
 
@@ -94,7 +94,12 @@ func (s *Server) Asked() []string {
 	return append([]string(nil), s.asked...)
 }
 
-func (s *Server) kubeconfig(token string) []byte {
+// Within is the kubeconfig for a namespace.
+func (s *Server) Within(namespace string) []byte {
+	return s.kubeconfig(Token, ", namespace: "+namespace)
+}
+
+func (s *Server) kubeconfig(token, more string) []byte {
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 	return fmt.Appendf(nil, `apiVersion: v1
 kind: Config
@@ -106,11 +111,11 @@ clusters:
     certificate-authority-data: %s
 contexts:
 - name: kubetest
-  context: {cluster: kubetest, user: kubetest}
+  context: {cluster: kubetest, user: kubetest%s}
 users:
 - name: kubetest
   user: {token: %s}
-`, s.URL, base64.StdEncoding.EncodeToString(ca), token)
+`, s.URL, base64.StdEncoding.EncodeToString(ca), more, token)
 }
 
 // Object answers 200 with a JSON object.
