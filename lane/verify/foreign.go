@@ -64,7 +64,7 @@ func (j *judge) unseenOwner(obj Object, depth int) (string, Gap) {
 		if !l.Objects.Found {
 			return r.Kind() + " " + r.Text("name"), l.Objects.Gap
 		}
-		owner, _ := find(l.Objects.Value, r.Text("name"))
+		owner := j.live[r.Group()+"/"+r.Kind()+"/"+r.Text("name")]
 		if owner.UID() == r.Text("uid") && depth < maxOwners {
 			return j.unseenOwner(owner, depth+1)
 		}

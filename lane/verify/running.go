@@ -2,7 +2,6 @@ package verify
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/pikasTech/agentrun/lane/intent"
@@ -10,7 +9,7 @@ import (
 
 // workloads is what rule I8 looks at.
 type workloads struct {
-	deployments, replicaSets, pods, jobs, services, slices []Object
+	pods, jobs, services, slices []Object
 }
 
 // running is rule I8.
@@ -22,7 +21,7 @@ func (j *judge) running(o *opinion) {
 	}
 	asleep := map[string]bool{} // declared Deployments without pods
 	for _, m := range j.declared("Deployment") {
-		j.deployment(o, m, w)
+		j.deployment(o, m)
 		asleep[m.Name()] = j.replicas(m) == 0
 	}
 	behind := map[string][]Object{} // slices by their Service
@@ -35,7 +34,7 @@ func (j *judge) running(o *opinion) {
 		services[s.Name()] = true
 	}
 	for _, p := range w.pods {
-		j.pod(o, p, w)
+		j.pod(o, p)
 	}
 	for _, m := range j.declared("Service") {
 		switch {
@@ -59,22 +58,24 @@ func (j *judge) workloads(o *opinion) (w workloads, ok bool) {
 		group, kind string
 		into        *[]Object
 	}{
-		{"apps", "Deployment", &w.deployments},
-		{"apps", "ReplicaSet", &w.replicaSets},
+		{"apps", "Deployment", nil}, // these two are looked up by name
+		{"apps", "ReplicaSet", nil},
 		{"", "Pod", &w.pods},
 		{"batch", "Job", &w.jobs},
 		{"", "Service", &w.services},
 		{"discovery.k8s.io", "EndpointSlice", &w.slices},
 	} {
 		objects, seen := j.objects(o, k.group, k.kind)
-		*k.into, ok = objects, ok && seen
+		if ok = ok && seen; k.into != nil {
+			*k.into = objects
+		}
 	}
 	return w, ok
 }
 
 // deployment looks at whether all pods of a declared Deployment are ready and new.
-func (j *judge) deployment(o *opinion, m manifest, w workloads) {
-	d, there := find(w.deployments, m.Name())
+func (j *judge) deployment(o *opinion, m manifest) {
+	d, there := j.live[m.identity()]
 	if !there {
 		o.against(m.ID(), "it is not there")
 		return
@@ -114,7 +115,7 @@ func replicas(d Object) int64 {
 }
 
 // pod looks at one pod: whose it is, whether it is ready, and what it runs.
-func (j *judge) pod(o *opinion, p Object, w workloads) {
+func (j *judge) pod(o *opinion, p Object) {
 	if _, run := j.service(p, intent.JobTemplate); run {
 		j.stuck(o, p)
 		j.containers(o, p, true)
@@ -129,9 +130,9 @@ func (j *judge) pod(o *opinion, p Object, w workloads) {
 		return
 	}
 	if owner, ok := p.Controller(); ok && owner.Kind() == "ReplicaSet" {
-		rs, _ := find(w.replicaSets, owner.Text("name"))
+		rs := j.live["apps/ReplicaSet/"+owner.Text("name")]
 		up, _ := rs.Controller()
-		d, _ := find(w.deployments, up.Text("name"))
+		d := j.live["apps/Deployment/"+up.Text("name")]
 		if is, want := revision(rs), revision(d); is != want {
 			o.against(p.ID(), "it belongs to %s of revision %s, and the Deployment is at %s: the rollout is not done", rs.Name(), is, want)
 			return
@@ -219,13 +220,4 @@ func (j *judge) told(o *opinion) {
 			o.note("Pod "+l.Pod, "%s: its log is not there: %s", l.Container, l.Why)
 		}
 	}
-}
-
-// find is the object of a name.
-func find(objects []Object, name string) (Object, bool) {
-	i := slices.IndexFunc(objects, func(o Object) bool { return o.Name() == name })
-	if i < 0 {
-		return nil, false
-	}
-	return objects[i], true
 }
