@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -134,9 +135,7 @@ func (c *cluster) made(api, kind, name string, owner, labels, more object) objec
 		"name": name, "namespace": c.namespace, "labels": labels,
 		"ownerReferences": []any{object{"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": meta(owner)["name"], "uid": meta(owner)["uid"], "controller": true}},
 	}}
-	for k, v := range more {
-		o[k] = v
-	}
+	maps.Copy(o, more)
 	c.born(o, "k3s")
 	c.add(o)
 	return o
