@@ -72,10 +72,7 @@ func (b Branch) Past(ctx context.Context, commit string) (*Head, map[string][]by
 	var about git.Commit
 	content := map[string][]byte{}
 	err := b.withCache(ctx, func(c *cache) (err error) {
-		if _, err = c.repo.FetchCommit(ctx, b.Remote, commit, pastRef); err != nil {
-			return err
-		}
-		if head, err = b.read(ctx, c.repo, commit); err != nil {
+		if head, err = c.past(ctx, commit); err != nil {
 			return err
 		}
 		if err = c.readFiles(ctx, head, content); err != nil {
@@ -90,29 +87,40 @@ func (b Branch) Past(ctx context.Context, commit string) (*Head, map[string][]by
 	return head, content, about, nil
 }
 
+// past reads an earlier commit of the branch.
+func (c *cache) past(ctx context.Context, commit string) (*Head, error) {
+	if _, err := c.repo.FetchCommit(ctx, c.branch.Remote, commit, pastRef); err != nil {
+		return nil, err
+	}
+	return c.branch.read(ctx, c.repo, commit)
+}
+
 // Catalogs visits the catalogs of the branch's commits, from its head on along first
-// parents, until visit has seen enough or limit commits were read. Each is fetched by
-// itself, so that the cost is that of how far back visit has to look.
+// parents, until visit has seen enough. Each is fetched by itself, so that the cost is
+// that of how far back visit has to look. A commit without a catalog that can be read,
+// by hand or of another format, vouches for nothing and is passed over. After limit
+// commits of a longer history it is an error that visit wants more.
 func (b Branch) Catalogs(ctx context.Context, limit int, visit func(*catalog.Catalog) (more bool)) error {
 	var commits []string
 	if err := b.Walk(ctx, func(c git.Commit) bool {
 		commits = append(commits, c.ID)
-		return len(commits) < limit
+		return len(commits) <= limit
 	}); err != nil {
 		return err
 	}
 	return b.withCache(ctx, func(c *cache) error {
-		for _, commit := range commits {
-			_, err := c.repo.FetchCommit(ctx, b.Remote, commit, pastRef)
-			var head *Head
-			if err == nil {
-				head, err = b.read(ctx, c.repo, commit)
+		for i, commit := range commits {
+			if i == limit {
+				return fmt.Errorf("the last %d commits of the GitOps branch do not tell", limit)
 			}
-			if err != nil {
+			head, err := c.past(ctx, commit)
+			switch {
+			case err == nil:
+				if !visit(head.Catalog) {
+					return nil
+				}
+			case fail.CodeOf(err) != fail.Refused:
 				return fmt.Errorf("reading the GitOps branch at %.12s: %w", commit, err)
-			}
-			if !visit(head.Catalog) {
-				return nil
 			}
 		}
 		return nil

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -162,7 +163,7 @@ func LastSync(app Object) (phase string, past bool) {
 	case "":
 		return "", true
 	case "Failed", "Error":
-		of := state.Text("operation", "sync", "revision")
+		of := cmp.Or(state.Text("syncResult", "revision"), state.Text("operation", "sync", "revision"))
 		return phase, of != "" && of != app.Text("status", "sync", "revision")
 	}
 	return phase, false

@@ -106,7 +106,8 @@ func (s *gatherer) release(ctx context.Context) {
 	}
 }
 
-// maxHistory is how many earlier catalogs are read.
+// maxHistory is how many catalogs are read, one after the other, before the rest is
+// unknown: more releases than take place while a run goes on and is kept.
 const maxHistory = 100
 
 // earlier are the digests that runs have and the catalog has not, of the branch's
@@ -130,6 +131,7 @@ func (s *gatherer) earlier(ctx context.Context) {
 		return len(missing) > 0
 	})
 	s.evidence.Release.Earlier = seen(digests, err)
+	s.evidence.Release.Earlier.Value = digests // what was found is true of those, whatever came then
 }
 
 // unlisted are the digests that pods pin and the catalog does not have.
