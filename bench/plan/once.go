@@ -31,7 +31,7 @@ func once(ctx context.Context, dir, rev, cache, before string) error {
 	if err != nil {
 		return err
 	}
-	req := plan.Request{Loader: plan.Loader{Repo: repo, Builder: builder, Cache: cache}, Commit: commit, Intent: in}
+	req := plan.Request{Loader: plan.Loader{Repo: repo, Builder: builder, Memo: cache}, Commit: commit, Intent: in}
 	if before != "" {
 		if err := compareWith(&req, before); err != nil {
 			return err

@@ -33,7 +33,7 @@ func once(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	loader := &plan.Loader{Repo: repo, Builder: "buildkit " + builder.BuildKitVersion, OwnImage: own, OwnRoots: publish.OwnRoots(), Cache: state + "-plan"}
+	loader := &plan.Loader{Repo: repo, Builder: "buildkit " + builder.BuildKitVersion, OwnImage: own, OwnRoots: publish.OwnRoots(), Memo: state + "-plan.memo"}
 	snapshot, err := loader.Snapshot(ctx, commit)
 	if err != nil {
 		return err

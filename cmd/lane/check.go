@@ -68,11 +68,11 @@ Exit code 4 means that there are findings.`,
 
 // findings are what check finds in a commit.
 func (a *app) findings(ctx context.Context, repo *git.Repo, commit string) (fail.Findings, error) {
-	cache, err := a.cacheDir("check")
+	cache, err := a.cachePath("check.memo")
 	if err != nil {
 		return nil, err
 	}
-	return check.Run(ctx, check.Source{Repo: repo, Commit: commit, Cache: cache})
+	return check.Run(ctx, check.Source{Repo: repo, Commit: commit, Memo: cache})
 }
 
 // rulesDocument is what `lane check --rules -o json` prints.

@@ -20,7 +20,7 @@ func (a *app) branch(src *source, to *target) (promote.Branch, error) {
 	cache := to.cache
 	if cache == "" {
 		var err error
-		if cache, err = a.cacheDir("gitops"); err != nil {
+		if cache, err = a.cachePath("gitops"); err != nil {
 			return promote.Branch{}, err
 		}
 	}
@@ -70,8 +70,8 @@ func clock() (func() time.Time, error) {
 	return func() time.Time { return at }, nil
 }
 
-// cacheDir is a folder for what can be made anew.
-func (a *app) cacheDir(name string) (string, error) {
+// cachePath is a file or folder for what can be made anew.
+func (a *app) cachePath(name string) (string, error) {
 	root := a.cache
 	if root == "" {
 		user, err := os.UserCacheDir()

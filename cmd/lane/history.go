@@ -47,7 +47,7 @@ func (h *history) isAncestor(ctx context.Context, a, b string) (bool, error) {
 
 // fetch brings the branch's history.
 func (h *history) fetch(ctx context.Context) error {
-	cache, err := h.app.cacheDir("history")
+	cache, err := h.app.cachePath("history")
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (a *app) branchOf(src *source, n names.Names, to *target) (promote.Branch, 
 // fetched is a repository of one's own with what was fetched of some refs, whole or as
 // commits alone. The caller calls remove.
 func (a *app) fetched(ctx context.Context, src *source, to *target, whole bool, refs map[string]string) (repo *git.Repo, remove func(), err error) {
-	cache, err := a.cacheDir("history")
+	cache, err := a.cachePath("history")
 	if err != nil {
 		return nil, nil, err
 	}

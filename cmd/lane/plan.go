@@ -146,12 +146,12 @@ func (a *app) planRequest(src *source, base *catalog.Catalog, opts planOptions) 
 	if err != nil {
 		return plan.Request{}, err
 	}
-	cache, err := a.cacheDir("plan")
+	cache, err := a.cachePath("plan.memo")
 	if err != nil {
 		return plan.Request{}, err
 	}
 	req := plan.Request{
-		Loader: plan.Loader{Repo: src.repo, Builder: name, OwnImage: own, OwnRoots: publish.OwnRoots(), Cache: cache},
+		Loader: plan.Loader{Repo: src.repo, Builder: name, OwnImage: own, OwnRoots: publish.OwnRoots(), Memo: cache},
 		Commit: src.commit, Intent: src.intent, Rebuild: opts.rebuild, Exploratory: src.exploratory,
 	}
 	if base == nil {

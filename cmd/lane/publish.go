@@ -86,7 +86,7 @@ Outside a TaskRun only a scratch registry on loopback can be written.`,
 
 // publish builds what p wants and shows how it goes.
 func (a *app) publish(ctx context.Context, src *source, to *target, p *plan.Plan) (*publish.Published, error) {
-	state, err := a.cacheDir("publish")
+	state, err := a.cachePath("publish")
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +123,11 @@ func (a *app) components(ctx context.Context, src *source, p *plan.Plan, wanted 
 	if err != nil {
 		return nil, err
 	}
-	cache, err := a.cacheDir("plan")
+	cache, err := a.cachePath("plan.memo")
 	if err != nil {
 		return nil, err
 	}
-	loader := plan.Loader{Repo: src.repo, Builder: p.Builder, OwnImage: own, OwnRoots: publish.OwnRoots(), Cache: cache}
+	loader := plan.Loader{Repo: src.repo, Builder: p.Builder, OwnImage: own, OwnRoots: publish.OwnRoots(), Memo: cache}
 	snapshot, err := loader.Snapshot(ctx, p.SourceCommitID)
 	if err != nil {
 		return nil, err

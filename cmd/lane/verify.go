@@ -101,6 +101,10 @@ func (v *verifier) evidence(ctx context.Context, src *source, client *kube.Clien
 	if err != nil {
 		return verify.Evidence{}, err
 	}
+	looked, err := v.app.cachePath("gitops.memo")
+	if err != nil {
+		return verify.Evidence{}, err
+	}
 	images := registry.New(src.intent.Registry.Insecure)
 	defer images.Close()
 	images.Tries = 2 // who verifies wants to know how it is, not to wait until it is better
@@ -112,12 +116,15 @@ func (v *verifier) evidence(ctx context.Context, src *source, client *kube.Clien
 	}
 	o := observe.Observer{
 		Names: src.names, Intent: src.intent, Commit: src.commit, Kube: client, NoKube: noClient,
-		Registry: images, Address: v.to.registryOf(src.intent), Branch: b, Repo: src.repo,
+		Registry: images, Address: v.to.registryOf(src.intent), Branch: b, Repo: src.repo, Memo: looked,
 		Ancestor: h.isAncestor,
 		Check: func(ctx context.Context, commit string) (fail.Findings, error) {
 			return v.app.findings(ctx, src.repo, commit)
 		},
 		Tekton: func(ctx context.Context, commit string) ([]pipeline.Object, error) {
+			if commit == src.commit {
+				return v.app.objects(ctx, src, "tekton")
+			}
 			released, err := v.app.sourceAt(ctx, src.repo, commit)
 			if err != nil {
 				return nil, err

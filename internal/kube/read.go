@@ -72,26 +72,38 @@ func (c *Client) Get(ctx context.Context, gvr schema.GroupVersionResource, names
 // page. More than MaxObjects are an error.
 func (c *Client) List(ctx context.Context, gvr schema.GroupVersionResource, namespace string, s Selection) (*unstructured.UnstructuredList, error) {
 	q := question{verb: "list", gvr: gvr, namespace: namespace}
-	all := &unstructured.UnstructuredList{}
+	all := &unstructured.UnstructuredList{Object: map[string]any{}}
 	err := c.pages(ctx, q, func(ctx context.Context, next string) (string, int, error) {
-		o := s.options()
-		o.Limit, o.Continue = pageSize, next
-		page, err := c.on(gvr, namespace).List(ctx, o)
+		data, err := result(c.page(gvr, namespace, s, next).Do(ctx))
+		if err != nil {
+			return "", 0, err
+		}
+		page, err := decode(data)
 		if err != nil {
 			return "", 0, err
 		}
 		if next == "" {
-			all = &unstructured.UnstructuredList{Object: page.Object}
+			all.Items = nil
 		}
-		all.Items = append(all.Items, page.Items...)
-		all.SetResourceVersion(page.GetResourceVersion())
-		return page.GetContinue(), len(all.Items), nil
+		all.Items = append(all.Items, page.objects()...)
+		all.SetResourceVersion(page.Metadata.ResourceVersion)
+		return page.Metadata.Continue, len(all.Items), nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	all.SetContinue("")
 	return all, nil
+}
+
+// page asks for the page of a list that follows next; "" is the first.
+func (c *Client) page(gvr schema.GroupVersionResource, namespace string, s Selection, next string) *rest.Request {
+	r := c.rest.Get().AbsPath(path(gvr, namespace)...).Param("limit", fmt.Sprint(pageSize))
+	for key, value := range map[string]string{"labelSelector": s.Labels, "fieldSelector": s.Fields, "continue": next} {
+		if value != "" {
+			r = r.Param(key, value)
+		}
+	}
+	return r
 }
 
 // Metadata lists what objects are called, labelled and owned by, and nothing of
@@ -101,13 +113,7 @@ func (c *Client) Metadata(ctx context.Context, gvr schema.GroupVersionResource, 
 	q := question{verb: "list", gvr: gvr, namespace: namespace}
 	all := &metav1.PartialObjectMetadataList{}
 	err := c.pages(ctx, q, func(ctx context.Context, next string) (string, int, error) {
-		r := c.rest.Get().AbsPath(path(gvr, namespace)...).SetHeader("Accept", accept).Param("limit", fmt.Sprint(pageSize))
-		for key, value := range map[string]string{"labelSelector": s.Labels, "fieldSelector": s.Fields, "continue": next} {
-			if value != "" {
-				r = r.Param(key, value)
-			}
-		}
-		data, err := result(r.Do(ctx))
+		data, err := result(c.page(gvr, namespace, s, next).SetHeader("Accept", accept).Do(ctx))
 		if err != nil {
 			return "", 0, err
 		}

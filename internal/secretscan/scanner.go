@@ -10,7 +10,8 @@
 // allow-lists of paths and commits, and rules that only look at certain files'
 // names are off, so a name only adds to what is looked for. Placeholders
 // (${PASSWORD}, <password>) are known by their form. Input over MaxBytes is one
-// finding, not a pass. The package reads no file and keeps nothing between calls.
+// finding, not a pass. The package reads no file, and keeps nothing between calls but
+// what Remembered puts into its caller's memo.
 package secretscan
 
 import (

@@ -9,7 +9,7 @@
 // are this project's when they bear the project that deploy/deploy.json names,
 // and a folder with a deploy/deploy.json of its own is judged by that one.
 //
-// Run changes nothing and asks no network. Its one effect is the optional cache
+// Run changes nothing and asks no network. Its one effect is the optional memo
 // of scan results, which holds no secret. A file that cannot be read as text or
 // is too large to be looked at is itself a finding (rule C1), so nothing passes
 // unseen but images, fonts, audio and video.
@@ -24,6 +24,7 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/internal/memo"
 	"github.com/pikasTech/agentrun/internal/secretscan"
 )
 
@@ -31,7 +32,7 @@ import (
 type Source struct {
 	Repo   *git.Repo
 	Commit string // full id
-	Cache  string // folder that keeps scan results by content, or "" for none
+	Memo   string // file that keeps scan results by content, or "" for none
 }
 
 // Run judges a commit. The findings are sorted and empty for a clean tree; the
@@ -51,7 +52,9 @@ func Run(ctx context.Context, src Source) (fail.Findings, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checking %.12s: %w", src.Commit, err)
 	}
-	j := &judge{tree: t, intents: in, secrets: scanner{rules: secretscan.Default(), cache: src.Cache}}
+	seen := memo.Open(src.Memo)
+	defer seen.Save()
+	j := &judge{tree: t, intents: in, secrets: secretscan.Remembered{Rules: secretscan.Default(), Memo: seen}}
 	found, err := j.files(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("checking %.12s: %w", src.Commit, err)
@@ -71,7 +74,7 @@ func Run(ctx context.Context, src Source) (fail.Findings, error) {
 type judge struct {
 	tree    *tree
 	intents *intents
-	secrets scanner
+	secrets secretscan.Remembered
 }
 
 // files looks at the content of every file, with as many workers as there are
@@ -133,7 +136,7 @@ func (j *judge) file(e git.Entry) (fail.Findings, error) {
 		return f.link(), nil
 	}
 	found := f.foreign()
-	found = append(found, j.secrets.scan(f)...)
+	found = append(found, j.credentials(f)...)
 	if f.text == nil {
 		return found, nil
 	}

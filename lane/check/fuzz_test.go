@@ -5,6 +5,7 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/internal/memo"
 	"github.com/pikasTech/agentrun/internal/secretscan"
 )
 
@@ -14,14 +15,14 @@ func FuzzFile(f *testing.F) {
 	if !own.known() {
 		f.Fatal("no owner")
 	}
-	j := &judge{intents: &intents{top: own}, secrets: scanner{rules: secretscan.Default()}}
+	j := &judge{intents: &intents{top: own}, secrets: secretscan.Remembered{Rules: secretscan.Default(), Memo: memo.Open("")}}
 	f.Add("a.md", []byte("# harbor-dev\n\n- retired: [x](y.md#z) harbor_prod\n\n| a |\n"))
 	f.Add("a.yaml", []byte("apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {namespace: harbor-ci}\n---\nkind: Catalog\nproject: harbor\nlane: v0.2\n"))
 	f.Add("a", []byte("\xff\xfea\x00\x1f\x8b"))
 	f.Add("b.sh", []byte("NO_PROXY=x harbor/harbor-api@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde0"))
 	f.Fuzz(func(t *testing.T, path string, data []byte) {
 		file := newFile(git.Entry{Path: path, Mode: git.ModeFile, Type: "blob", OID: git.BlobID(data)}, data)
-		found := append(file.foreign(), j.secrets.scan(file)...)
+		found := append(file.foreign(), j.credentials(file)...)
 		if file.text == nil {
 			return
 		}

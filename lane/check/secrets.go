@@ -1,24 +1,9 @@
 package check
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"os"
-	"path"
-	"path/filepath"
+import "github.com/pikasTech/agentrun/internal/fail"
 
-	"github.com/pikasTech/agentrun/internal/fail"
-	"github.com/pikasTech/agentrun/internal/secretscan"
-)
-
-// scanner looks for credentials (rule C4) and remembers the answers by content.
-type scanner struct {
-	rules *secretscan.Scanner
-	cache string
-}
-
-func (s scanner) scan(f *file) fail.Findings {
+// credentials looks for credentials (rule C4).
+func (j *judge) credentials(f *file) fail.Findings {
 	content := f.text
 	if content == nil {
 		if media(f.data) {
@@ -26,9 +11,9 @@ func (s scanner) scan(f *file) fail.Findings {
 		}
 		content = printable(f.data)
 	}
-	hits := s.hits(f, content)
+	hits := j.secrets.Scan(f.Path, content)
 	if f.text == nil {
-		hits = append(hits, s.rules.Scan(f.Path, der(f.data))...)
+		hits = append(hits, j.secrets.Scan(f.Path, der(f.data))...)
 	}
 	var found fail.Findings
 	for _, h := range hits {
@@ -47,43 +32,4 @@ func der(data []byte) []byte {
 		return data
 	}
 	return nil
-}
-
-// hits scans, or reads what an earlier run of the same rules found in the same
-// content. A cache that cannot be read or written is no cache.
-func (s scanner) hits(f *file, content []byte) []secretscan.Hit {
-	if s.cache == "" {
-		return s.rules.Scan(f.Path, content)
-	}
-	sum := sha256.Sum256([]byte(s.rules.Version() + "\n" + f.OID + "\n" + path.Base(f.Path)))
-	name := filepath.Join(s.cache, hex.EncodeToString(sum[:]))
-	var hits []secretscan.Hit
-	if data, err := os.ReadFile(name); err == nil && json.Unmarshal(data, &hits) == nil {
-		return hits
-	}
-	hits = s.rules.Scan(f.Path, content)
-	if data, err := json.Marshal(hits); err == nil {
-		_ = s.write(name, data)
-	}
-	return hits
-}
-
-// write replaces a file in one step, so that a reader never sees a part of it.
-func (s scanner) write(name string, data []byte) error {
-	if err := os.MkdirAll(s.cache, 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(s.cache, ".hits-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	if _, err := tmp.Write(data); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), name)
 }

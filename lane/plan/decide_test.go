@@ -119,8 +119,8 @@ func TestExplainNamesInputsAndChanges(t *testing.T) {
 func TestMemoChangesNoAnswer(t *testing.T) {
 	s := newShop(t)
 	want := s.plan(nil)
-	s.loader.Cache = filepath.Join(t.TempDir(), "cache")
-	file := filepath.Join(s.loader.Cache, "plan.memo")
+	s.loader.Memo = filepath.Join(t.TempDir(), "cache", "plan.memo")
+	file := s.loader.Memo
 	check := func(state string) []byte {
 		t.Helper()
 		if diff := cmp.Diff(want, s.plan(nil)); diff != "" {
@@ -144,7 +144,7 @@ func TestMemoChangesNoAnswer(t *testing.T) {
 			t.Error("a damaged memo is not made anew")
 		}
 	}
-	s.loader.Cache = filepath.Join(file, "no folder")
+	s.loader.Memo = filepath.Join(file, "no folder", "plan.memo")
 	if diff := cmp.Diff(want, s.plan(nil)); diff != "" {
 		t.Errorf("a cache that cannot be written (-want +got):\n%s", diff)
 	}

@@ -10,9 +10,9 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/internal/memo"
 	"github.com/pikasTech/agentrun/lane/intent"
 	"github.com/pikasTech/agentrun/lane/plan/golang"
-	"github.com/pikasTech/agentrun/lane/plan/memo"
 )
 
 // description is a component before it is spelled out: enough for its identity,

@@ -8,10 +8,10 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/internal/memo"
 	"github.com/pikasTech/agentrun/lane/intent"
 	"github.com/pikasTech/agentrun/lane/plan/dockerfile"
 	"github.com/pikasTech/agentrun/lane/plan/golang"
-	"github.com/pikasTech/agentrun/lane/plan/memo"
 	"github.com/pikasTech/agentrun/lane/plan/tree"
 )
 
@@ -21,7 +21,7 @@ type Loader struct {
 	Builder  string        // name and version, such as "buildkit v0.34.2"
 	OwnImage []canon.Input // what lane's own Dockerfile is made of, for services without one
 	OwnRoots canon.Input   // lane's list of certificate authorities, for Dockerfiles that copy it
-	Cache    string        // folder to keep what was learnt about content in; "" keeps nothing
+	Memo     string        // file that keeps what was learnt about content; "" keeps nothing
 
 	// LocalGo is the local Go release, such as "go1.26.8". It is called only for
 	// a module whose go.mod has no toolchain line; nil asks `go env`.
@@ -47,7 +47,7 @@ func (l *Loader) Snapshot(ctx context.Context, commit string) (*Snapshot, error)
 	if err != nil {
 		return nil, err
 	}
-	s, err := l.snapshot(commit, blobs, new(golang.Tool), memo.Open(l.Cache))
+	s, err := l.snapshot(commit, blobs, new(golang.Tool), memo.Open(l.Memo))
 	if err != nil {
 		return nil, errors.Join(err, blobs.Close())
 	}

@@ -14,7 +14,7 @@ import (
 // comes from the proxy; what is in the memo needs neither.
 func TestModulesAreDownloadedOnceAndRemembered(t *testing.T) {
 	s := newShop(t)
-	s.loader.Cache = t.TempDir()
+	s.loader.Memo = filepath.Join(t.TempDir(), "plan.memo")
 	want := s.plan(nil)
 	cache := os.Getenv("GOMODCACHE")
 	for _, dir := range []string{"ext@v1.0.0", "far@v1.0.0"} {

@@ -29,19 +29,7 @@ import (
 // image is one of the catalog's, by digest (rule F2). files may be a part of a
 // tree, such as the files that a push changes. The error is a fail.Findings.
 func Check(files Tree, n names.Names, c *catalog.Catalog) error {
-	paths, images := files.Paths(), pinned(c)
-	found := make([]fail.Findings, len(paths))
-	parallel(len(paths), func(i int) {
-		k := &checker{n: n, pinned: images, file: paths[i]}
-		k.check(files[paths[i]])
-		found[i] = k.findings
-	})
-	var all fail.Findings
-	for _, f := range found {
-		all = append(all, f...)
-	}
-	all.Sort()
-	return all.Err()
+	return (*Rendering)(nil).Check(files, n, c)
 }
 
 // pinned are the catalog's images, repository@digest.
@@ -71,10 +59,15 @@ func (k *checker) refuse(rule, format string, args ...any) {
 // manifestBytes is far above any file that Render writes.
 const manifestBytes = 16 << 20
 
-func (k *checker) check(content []byte) {
+// place looks at where the file stands.
+func (k *checker) place() {
 	if !strings.HasPrefix(k.file, k.n.RuntimePath+"/") || path.Clean(k.file) != k.file || strings.HasPrefix(k.file, k.n.Metadata()+"/") {
 		k.refuse("D4", "a manifest outside %s", k.n.RuntimePath)
 	}
+}
+
+// read looks at what stands in the file.
+func (k *checker) read(content []byte) {
 	if len(content) > manifestBytes {
 		k.refuse("C3", "%d bytes, the limit is %d", len(content), manifestBytes)
 		return
@@ -85,16 +78,23 @@ func (k *checker) check(content []byte) {
 		if !ok {
 			return
 		}
-		if _, ok := o.(*batchv1.Job); ok {
-			k.refuse("C3", "a Job outside a job template's ConfigMap")
-		}
-		k.object(o)
 		objects = append(objects, o)
 	}
+	k.all(objects)
 	// Whatever a reader could see in the bytes but not in the objects - another
 	// document, an unknown field, a second key - shows here.
 	if again, err := encode(objects); err != nil || !bytes.Equal(again, content) {
 		k.refuse("C3", "not what lane writes for the objects in it")
+	}
+}
+
+// all looks at the file's objects.
+func (k *checker) all(objects []object) {
+	for _, o := range objects {
+		if _, ok := o.(*batchv1.Job); ok {
+			k.refuse("C3", "a Job outside a job template's ConfigMap")
+		}
+		k.object(o)
 	}
 }
 

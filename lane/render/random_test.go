@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,7 +15,9 @@ import (
 	"pgregory.net/rapid"
 	"sigs.k8s.io/yaml"
 
+	"github.com/pikasTech/agentrun/lane/catalog"
 	"github.com/pikasTech/agentrun/lane/intent"
+	"github.com/pikasTech/agentrun/lane/names"
 )
 
 // TestRenderRandomIntents: whatever valid intent is rendered passes Check, gives
@@ -39,6 +42,7 @@ func TestRenderRandomIntents(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
+		asRead(rt, in, n, c, tree)
 		if diff := cmp.Diff(tree, again); diff != "" {
 			rt.Fatal(diff)
 		}
@@ -63,6 +67,40 @@ func TestRenderRandomIntents(t *testing.T) {
 			}
 		}
 	})
+}
+
+// asRead holds the objects of a rendering against what a reader finds in its files, and
+// looks that it answers for those files alone that are its own to the byte.
+func asRead(t *rapid.T, in *intent.Intent, n names.Names, c *catalog.Catalog, tree Tree) {
+	made, err := Make(in, n, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := map[string][]map[string]any{}
+	for path, content := range tree {
+		for doc := range documents(content) {
+			var o map[string]any
+			if err := yaml.Unmarshal(doc, &o); err != nil {
+				t.Fatal(err)
+			}
+			read[path] = append(read[path], o)
+		}
+	}
+	if diff := cmp.Diff(read, made.Objects(tree)); diff != "" {
+		t.Fatalf("the objects are not those of the files (-read +known):\n%s", diff)
+	}
+	path := rapid.SampledFrom(tree.Paths()).Draw(t, "edited")
+	edited := maps.Clone(tree)
+	edited[path] = append(bytes.Clone(tree[path]), '\n')
+	if _, known := made.Objects(edited)[path]; known {
+		t.Fatalf("an edited %s is taken for the rendered one", path)
+	}
+	if err := made.Check(edited, n, c); err == nil {
+		t.Fatalf("an edited %s is not refused", path)
+	}
+	if err := made.Check(tree, n, c); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // restricted evaluates the pods of a document as the cluster's admission does.

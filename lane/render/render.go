@@ -58,6 +58,15 @@ import (
 // Render is the tree of manifests for the lane that n names. in has passed its
 // own validation. The error is a refusal that names the service it is about.
 func Render(in *intent.Intent, n names.Names, c *catalog.Catalog) (Tree, error) {
+	r, err := Make(in, n, c)
+	if err != nil {
+		return nil, err
+	}
+	return r.Tree, nil
+}
+
+// Make is Render for who also wants the objects that the files were written from.
+func Make(in *intent.Intent, n names.Names, c *catalog.Catalog) (*Rendering, error) {
 	if err := match(in, n, c); err != nil {
 		return nil, err
 	}
@@ -78,7 +87,7 @@ func Render(in *intent.Intent, n names.Names, c *catalog.Catalog) (Tree, error) 
 		}
 	})
 
-	t, owner := Tree{}, map[string]string{}
+	made, owner := &Rendering{Tree: Tree{}, objects: map[string][]object{}}, map[string]string{}
 	for i, f := range files {
 		if errs[i] != nil {
 			return nil, fmt.Errorf("rendering %s: %w", n.RuntimeNamespace, errs[i])
@@ -92,10 +101,11 @@ func Render(in *intent.Intent, n names.Names, c *catalog.Catalog) (Tree, error) 
 			owner[id] = f.path
 		}
 		if len(f.objects) > 0 {
-			t[n.RuntimePath+"/"+f.path] = contents[i]
+			at := n.RuntimePath + "/" + f.path
+			made.Tree[at], made.objects[at] = contents[i], f.objects
 		}
 	}
-	return t, nil
+	return made, nil
 }
 
 // match refuses inputs that do not belong together.

@@ -28,12 +28,13 @@ func Differences(wanted, live Object) []Difference {
 	c.maps("", wanted, live, "apiVersion", "kind", "status")
 	for _, part := range []string{"data", "binaryData"} {
 		have := live.Map(part)
-		for _, key := range slices.Sorted(maps.Keys(have)) {
+		for key := range have {
 			if _, ok := wanted.Map(part)[key]; !ok && wanted.Kind() == "ConfigMap" {
 				c.add(part+"["+key+"]", nil, have[key])
 			}
 		}
 	}
+	slices.SortStableFunc(c.found, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
 	return c.found
 }
 
@@ -44,7 +45,7 @@ func (c *comparison) add(path string, wanted, live any) {
 }
 
 func (c *comparison) maps(path string, wanted, live map[string]any, without ...string) {
-	for _, key := range slices.Sorted(maps.Keys(wanted)) {
+	for key, value := range wanted { // sorting is for what differs, which is little or nothing
 		if slices.Contains(without, key) {
 			continue
 		}
@@ -55,7 +56,7 @@ func (c *comparison) maps(path string, wanted, live map[string]any, without ...s
 		case path != "":
 			at = path + "." + key
 		}
-		c.values(at, wanted[key], live[key])
+		c.values(at, value, live[key])
 	}
 }
 
@@ -87,12 +88,12 @@ func (c *comparison) lists(path string, wanted, live []any) {
 		if !ok || !ok2 {
 			continue
 		}
-		for _, name := range slices.Sorted(maps.Keys(w)) {
-			c.values(path+"["+name+"]", w[name], l[name])
+		for name, value := range w {
+			c.values(path+"["+name+"]", value, l[name])
 		}
-		for _, name := range slices.Sorted(maps.Keys(l)) {
+		for name, value := range l {
 			if _, ok := w[name]; !ok {
-				c.add(path+"["+name+"]", nil, l[name])
+				c.add(path+"["+name+"]", nil, value)
 			}
 		}
 		return

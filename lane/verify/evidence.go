@@ -7,6 +7,7 @@ import (
 	"github.com/pikasTech/agentrun/lane/catalog"
 	"github.com/pikasTech/agentrun/lane/intent"
 	"github.com/pikasTech/agentrun/lane/names"
+	"github.com/pikasTech/agentrun/lane/render"
 )
 
 // Seen is one part of the evidence: what was seen, or why it was not. The zero
@@ -176,7 +177,7 @@ const (
 // Release is the released commit, the catalog's.
 type Release struct {
 	Intent   Seen[*intent.Intent]
-	Rendered Seen[map[string][]byte]
+	Rendered Seen[*render.Rendering] // the catalog with that intent, by this program
 	Earlier  Seen[map[string]string] // digest → source commit, of earlier catalogs; looked for only when a pod has it
 }
 

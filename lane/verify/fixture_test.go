@@ -141,10 +141,10 @@ func (l *lane) release() {
 	maps.Copy(l.files, tree)
 }
 
-func (l *lane) rendered() map[string][]byte {
-	tree, err := render.Render(l.intent, l.names, l.catalog)
+func (l *lane) rendered() *render.Rendering {
+	made, err := render.Make(l.intent, l.names, l.catalog)
 	l.must(err)
-	return tree
+	return made
 }
 
 func (l *lane) message() string {
@@ -191,8 +191,8 @@ func (l *lane) add(o verify.Object) {
 // live is the namespace as the cluster has it after a rollout.
 func (l *lane) live() verify.Live {
 	live := verify.Live{Complete: verify.See(true), Events: verify.See([]verify.Event{}), Logs: verify.See([]verify.LogEnd{})}
-	for _, p := range slices.Sorted(maps.Keys(l.rendered())) {
-		for doc := range strings.SplitSeq(string(l.rendered()[p]), "\n---\n") {
+	for _, p := range slices.Sorted(maps.Keys(l.rendered().Tree)) {
+		for doc := range strings.SplitSeq(string(l.rendered().Tree[p]), "\n---\n") {
 			o := l.object("argocd-controller", strings.TrimSuffix(doc, "\n")+"\n")
 			switch o.Kind() {
 			case "Namespace":

@@ -9,7 +9,6 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
-	"github.com/pikasTech/agentrun/lane/render"
 )
 
 // rerender is rule I5.
@@ -35,7 +34,7 @@ func (j *judge) rerender(o *opinion) {
 		o.cannot("a render of "+g.Catalog.SourceCommitID, j.Release.Rendered.Gap)
 		return
 	}
-	rendered, branch := render.Tree(j.Release.Rendered.Value), j.manifests()
+	rendered, branch := j.Release.Rendered.Value.Tree, j.manifests()
 	o.equal(j.Names.ArtifactCatalog, "renderDigest", g.Catalog.RenderDigest, rendered.Digest())
 	same := 0
 	for _, p := range rendered.Paths() {
@@ -123,7 +122,7 @@ func (j *judge) content(o *opinion) {
 	about(o, j.refused, func(rule string) bool { return !slices.Contains([]string{"A3", "C4", "D4", "F2"}, rule) })
 	if j.Release.Rendered.Found {
 		for _, p := range j.manifests().Paths() {
-			if _, wanted := j.Release.Rendered.Value[p]; !wanted {
+			if _, wanted := j.Release.Rendered.Value.Tree[p]; !wanted {
 				o.against(p, "nothing of this release is in it")
 			}
 		}

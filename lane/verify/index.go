@@ -42,15 +42,19 @@ func newJudge(e Evidence) *judge {
 		return j
 	}
 	j.records = metadata.Read(e.Gitops.Value.Files, j.Names)
-	tree := j.manifests()
-	j.refused, _ = errors.AsType[fail.Findings](render.Check(tree, j.Names, j.Gitops.Value.Catalog))
+	tree, rendered := j.manifests(), j.Release.Rendered.Value
+	j.refused, _ = errors.AsType[fail.Findings](rendered.Check(tree, j.Names, j.Gitops.Value.Catalog))
+	known := rendered.Objects(tree)
 	for _, file := range tree.Paths() {
-		objects, err := read(tree[file])
-		if err != nil {
-			j.unread = append(j.unread, file)
+		objects, ok := known[file]
+		if !ok {
+			var err error
+			if objects, err = read(tree[file]); err != nil {
+				j.unread = append(j.unread, file)
+			}
 		}
 		for _, o := range objects {
-			j.manifest[o.identity()] = manifest{o, file}
+			j.manifest[Object(o).identity()] = manifest{o, file}
 		}
 	}
 	return j
@@ -68,14 +72,14 @@ func (j *judge) manifests() render.Tree {
 }
 
 // read is the objects of a file. With an error come those before it.
-func read(content []byte) ([]Object, error) {
-	var all []Object
+func read(content []byte) ([]map[string]any, error) {
+	var all []map[string]any
 	for doc := range bytes.SplitAfterSeq(content, []byte("\n---\n")) {
 		data, err := yaml.YAMLToJSONStrict(bytes.TrimSuffix(doc, []byte("---\n"))) // the last newline may be a text's
 		if err != nil {
 			return all, err
 		}
-		var o Object
+		var o map[string]any
 		if err := json.Unmarshal(data, &o); err != nil {
 			return all, err
 		}

@@ -137,11 +137,11 @@ func restarted(t *testing.T, e *verify.Evidence) {
 	was := *g.Catalog
 	was.Services = slices.Clone(was.Services)
 	g.Catalog.Services[0].Generation = "0123456789abcdef"
-	tree, err := render.Render(e.Intent, e.Names, g.Catalog)
+	rendered, err := render.Make(e.Intent, e.Names, g.Catalog)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Release.Rendered = verify.See(map[string][]byte(tree))
+	e.Release.Rendered = verify.See(rendered)
 	g.Replaced = verify.See(verify.Replaced{
 		By: head, Parents: 1, Commit: before, Catalog: &was,
 		Changed: []string{e.Names.ArtifactCatalog, e.Names.RuntimePath + "/services/api.yaml"},

@@ -50,7 +50,7 @@ func (j *judge) restarted(o *opinion, g Gitops) {
 		return
 	}
 	more := slices.DeleteFunc(slices.Clone(was.Changed), func(path string) bool {
-		return path == j.Names.ArtifactCatalog || !bytes.Equal(before[path], j.Release.Rendered.Value[path])
+		return path == j.Names.ArtifactCatalog || !bytes.Equal(before[path], j.Release.Rendered.Value.Tree[path])
 	})
 	for _, path := range more {
 		o.against(id, "it replaced pods, and changed %s of %.12s too", path, was.Commit)

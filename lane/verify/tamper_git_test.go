@@ -12,7 +12,7 @@ import (
 
 func TestI5_ContradictsOtherBytes(t *testing.T) {
 	tampered(t, "I5", "another render", func(e *verify.Evidence) {
-		e.Release.Rendered.Value["deploy/gitops/k7/runtime-v03/config.yaml"] = nil
+		e.Release.Rendered.Value.Tree["deploy/gitops/k7/runtime-v03/config.yaml"] = nil
 	})
 	tampered(t, "I5 C3", "a comment on the branch", func(e *verify.Evidence) {
 		file := "deploy/gitops/k7/runtime-v03/config.yaml"

@@ -1,6 +1,6 @@
 package golang
 
-import "github.com/pikasTech/agentrun/lane/plan/memo"
+import "github.com/pikasTech/agentrun/internal/memo"
 
 // encode is f as bytes, for a memo.
 func (f *folder) encode() []byte {

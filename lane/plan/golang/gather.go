@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pikasTech/agentrun/internal/git"
-	"github.com/pikasTech/agentrun/lane/plan/memo"
+	"github.com/pikasTech/agentrun/internal/memo"
 )
 
 // scan makes sure that the folder of every place is known: from the memo, or by

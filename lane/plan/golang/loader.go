@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/pikasTech/agentrun/internal/fail"
-	"github.com/pikasTech/agentrun/lane/plan/memo"
+	"github.com/pikasTech/agentrun/internal/memo"
 	"github.com/pikasTech/agentrun/lane/plan/tree"
 )
 

@@ -10,7 +10,7 @@ import (
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
-	"github.com/pikasTech/agentrun/lane/plan/memo"
+	"github.com/pikasTech/agentrun/internal/memo"
 	"github.com/pikasTech/agentrun/lane/plan/tree"
 )
 

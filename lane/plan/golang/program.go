@@ -11,7 +11,7 @@ import (
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
-	"github.com/pikasTech/agentrun/lane/plan/memo"
+	"github.com/pikasTech/agentrun/internal/memo"
 )
 
 // Program is what one main package is compiled from.

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/pikasTech/agentrun/internal/git"
-	"github.com/pikasTech/agentrun/lane/plan/memo"
+	"github.com/pikasTech/agentrun/internal/memo"
 	"github.com/pikasTech/agentrun/lane/plan/tree"
 )
 

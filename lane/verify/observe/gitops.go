@@ -9,6 +9,7 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/internal/memo"
 	"github.com/pikasTech/agentrun/internal/secretscan"
 	"github.com/pikasTech/agentrun/lane/catalog"
 	"github.com/pikasTech/agentrun/lane/intent"
@@ -32,7 +33,7 @@ func (s *gatherer) gitops(ctx context.Context) {
 		}
 	}
 	if !s.Brief {
-		g.Secrets = secrets(commit.Message, files)
+		g.Secrets = s.secrets(commit.Message, files)
 	}
 	s.evidence.Release.Intent = seen(s.intentAt(ctx, head.Catalog.SourceCommitID))
 	g.Signature = s.signature(commit)
@@ -41,8 +42,10 @@ func (s *gatherer) gitops(ctx context.Context) {
 }
 
 // secrets are the places on the branch that look like a credential.
-func secrets(message string, files map[string][]byte) []string {
-	scanner := secretscan.Default()
+func (s *gatherer) secrets(message string, files map[string][]byte) []string {
+	looked := memo.Open(s.Memo)
+	defer looked.Save()
+	scanner := secretscan.Remembered{Rules: secretscan.Default(), Memo: looked}
 	var found []string
 	look := func(name string, data []byte) {
 		for _, hit := range scanner.Scan(name, data) {
@@ -80,6 +83,9 @@ func (s *gatherer) signature(c git.Commit) verify.Seen[verify.Signature] {
 const maxIntent = 4 << 20
 
 func (s *gatherer) intentAt(ctx context.Context, commit string) (*intent.Intent, error) {
+	if commit == s.Commit && s.Intent != nil {
+		return s.Intent, nil
+	}
 	data, err := s.Repo.ReadFile(ctx, commit, intent.Path, maxIntent)
 	if err != nil {
 		return nil, fmt.Errorf("reading the released intent: %w", err)
@@ -97,12 +103,11 @@ func (s *gatherer) release(ctx context.Context) {
 	switch {
 	case !g.Found:
 		s.evidence.Release.Intent = verify.Miss[*intent.Intent](gap(errNoBranch))
-		s.evidence.Release.Rendered = verify.Miss[map[string][]byte](gap(errNoBranch))
+		s.evidence.Release.Rendered = verify.Miss[*render.Rendering](gap(errNoBranch))
 	case !in.Found:
-		s.evidence.Release.Rendered = verify.Miss[map[string][]byte](in.Gap)
+		s.evidence.Release.Rendered = verify.Miss[*render.Rendering](in.Gap)
 	default:
-		tree, err := render.Render(in.Value, s.Names, g.Value.Catalog)
-		s.evidence.Release.Rendered = seen(map[string][]byte(tree), err)
+		s.evidence.Release.Rendered = seen(render.Make(in.Value, s.Names, g.Value.Catalog))
 	}
 }
 

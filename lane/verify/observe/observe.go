@@ -39,6 +39,7 @@ type Observer struct {
 	Address  string         // of the registry
 	Branch   promote.Branch // the GitOps branch
 	Repo     *git.Repo      // a clone of the source
+	Memo     string         // file that keeps in which contents no credential was found, "" is none
 
 	// Ancestor reports whether commit a is in the history of commit b of the source
 	// branch.
@@ -69,12 +70,12 @@ func (o *Observer) Observe(ctx context.Context) (verify.Evidence, error) {
 	all.Go(func() { s.argo(ctx) })
 	all.Go(func() { s.runs(ctx) })
 	all.Go(func() { s.sourceHead(ctx) })
+	all.Go(func() { <-branch; s.release(ctx) })
 	if !o.Brief {
 		all.Go(func() { <-branch; s.run(ctx) })
 		all.Go(func() { s.workloads(ctx) })
 		all.Go(func() { <-live; s.logs(ctx) })
 		all.Go(func() { <-branch; s.images(ctx) })
-		all.Go(func() { <-branch; s.release(ctx) })
 		all.Go(func() { <-branch; s.tektonObjects(ctx) })
 		all.Go(func() { <-branch; s.findings(ctx) })
 	}

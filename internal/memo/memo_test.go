@@ -12,10 +12,11 @@ func key(s string) Key { return sha256.Sum256([]byte(s)) }
 
 func TestMemoKeepsWhatItLearnt(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cache")
-	m := Open(dir)
+	file := filepath.Join(dir, "plan.memo")
+	m := Open(file)
 	m.Put(key("a"), []byte("1"))
 	m.Save()
-	m = Open(dir)
+	m = Open(file)
 	if v, ok := m.Get(key("a")); !ok || string(v) != "1" {
 		t.Errorf("a is %q, %v", v, ok)
 	}
@@ -30,15 +31,15 @@ func TestMemoKeepsWhatItLearnt(t *testing.T) {
 
 // TestMemoDoesNotGrowWithHistory: what was not asked for lately makes room.
 func TestMemoDoesNotGrowWithHistory(t *testing.T) {
-	dir := t.TempDir()
+	file := filepath.Join(t.TempDir(), "plan.memo")
 	for run := range 50 {
-		m := Open(dir)
+		m := Open(file)
 		for i := range 100 {
 			m.Put(key(string(binary.AppendVarint(nil, int64(run*100+i)))), nil)
 		}
 		m.Save()
 	}
-	if n := len(Open(dir).old); n > 1500 {
+	if n := len(Open(file).old); n > 1500 {
 		t.Errorf("%d values are kept", n)
 	}
 }

@@ -1,5 +1,5 @@
-// Package memo keeps on disk what was learnt about content, so that the next
-// plan need not look again.
+// Package memo keeps on disk what was learnt about content, so that nobody need look
+// at the same content again.
 //
 // A key is the hash of all that a value depends on; so a value is never stale,
 // and which commit it was learnt from does not matter. The file may be deleted at
@@ -14,12 +14,15 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
-// Memo is for one goroutine.
+// Memo may be used by many goroutines.
 type Memo struct {
-	file  string // "" keeps nothing
-	old   map[Key][]byte
+	file string // "" keeps nothing
+	old  map[Key][]byte
+
+	mu    sync.Mutex
 	used  map[Key][]byte
 	fresh bool // something is in used that is not in the file
 }
@@ -28,22 +31,17 @@ type Memo struct {
 type Key [sha256.Size]byte
 
 const (
-	name     = "plan.memo"
-	magic    = "lane plan memo 2\n"
+	magic    = "lane memo 3\n"
 	maxBytes = 512 << 20
 )
 
-// Open reads the memo in the folder dir; "" is a memo that is not kept.
-func Open(dir string) *Memo {
-	m := &Memo{used: map[Key][]byte{}}
-	if dir == "" {
+// Open reads the memo in a file; "" is a memo that is not kept.
+func Open(file string) *Memo {
+	m := &Memo{file: file, used: map[Key][]byte{}}
+	if info, err := os.Stat(file); err != nil || info.Size() > maxBytes {
 		return m
 	}
-	m.file = filepath.Join(dir, name)
-	if info, err := os.Stat(m.file); err != nil || info.Size() > maxBytes {
-		return m
-	}
-	if data, err := os.ReadFile(m.file); err == nil {
+	if data, err := os.ReadFile(file); err == nil {
 		m.old = decode(data)
 	}
 	return m
@@ -51,6 +49,8 @@ func Open(dir string) *Memo {
 
 // Get is the value of a key. It must not be changed.
 func (m *Memo) Get(k Key) ([]byte, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if v, ok := m.used[k]; ok {
 		return v, true
 	}
@@ -63,13 +63,18 @@ func (m *Memo) Get(k Key) ([]byte, bool) {
 
 // Put keeps a value.
 func (m *Memo) Put(k Key, v []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.used[k] = v
 	m.fresh = true
 }
 
 // Save writes the memo if it has learnt anything. What was not asked for this
-// time is kept for a while too, so that two branches do not push each other out.
+// time is kept for a while too, so that two branches do not push each other out. Of
+// two processes that save at once one loses what it learnt, which costs time alone.
 func (m *Memo) Save() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.file == "" || !m.fresh {
 		return
 	}
@@ -84,7 +89,7 @@ func (m *Memo) Save() {
 	if os.MkdirAll(dir, 0o700) != nil {
 		return
 	}
-	f, err := os.CreateTemp(dir, name+".*")
+	f, err := os.CreateTemp(dir, filepath.Base(m.file)+".*")
 	if err != nil {
 		return
 	}
