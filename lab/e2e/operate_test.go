@@ -134,7 +134,11 @@ func TestVerdictLeavesTheCluster(t *testing.T) {
 		t.Errorf("it says %s", said)
 	}
 	s.ok(edit(signed, func(text string) (string, error) {
-		return strings.Replace(text, `"payload":"`, `"payload":"e30`, 1), nil
+		other := strings.Replace(text, `"payload": "`, `"payload": "e30`, 1)
+		if other == text {
+			return "", errors.New("the document has no payload")
+		}
+		return other, nil
 	}))
 	tampered, err := s.Try(t.Context(), "verify", "--check-signature", public, signed)
 	s.ok(err)
