@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,7 +94,7 @@ func TestA4_TwoVersionsSideBySide(t *testing.T) {
 	waiting := one.begin(first)
 	_, letGo := one.held(first)
 	before := one.belongings()
-	two.released("first release of v0.2", two.sourceHead())
+	two.released("first release of v0.2", two.same(one, "cmd/agentrun-mgr/e2e.go"))
 	if now := one.belongings(); now != before {
 		t.Errorf("the release of v0.2 changed v0.1: %s", difference(before, now))
 	}
@@ -127,6 +129,19 @@ func TestA4_TwoVersionsSideBySide(t *testing.T) {
 	if a, b := one.catalog()["agentrun-mgr"].Digest, two.catalog()["agentrun-mgr"].Digest; a != b {
 		t.Errorf("F6: both lanes have the same agentrun-mgr, and it is %s and %s", a, b)
 	}
+}
+
+// same commits a file as the other lane has it, and something that no service reads.
+func (s *stage) same(other *stage, file string) string {
+	s.Helper()
+	data, err := os.ReadFile(filepath.Join(other.Clone, file))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.RemoveAll(filepath.Join(s.Clone, file))
+	} else {
+		s.write(file, string(data))
+	}
+	s.ok(err)
+	return s.readme()
 }
 
 // difference is the lines that only one of two texts has.
