@@ -25,8 +25,13 @@ const maxHistory = 50_000
 // until visit has seen enough. Only commits are fetched, no files, and of those only
 // what is new since the last time.
 func (b Branch) Walk(ctx context.Context, visit func(git.Commit) (more bool)) error {
+	return b.walk(ctx, "", visit)
+}
+
+// walk is Walk from a commit on that the remote said that the branch is at; "" asks it.
+func (b Branch) walk(ctx context.Context, told string, visit func(git.Commit) (more bool)) error {
 	err := b.withCache(ctx, func(c *cache) error {
-		repo, head, err := c.history(ctx)
+		repo, head, err := c.history(ctx, told)
 		if err != nil {
 			return err
 		}
@@ -38,9 +43,16 @@ func (b Branch) Walk(ctx context.Context, visit func(git.Commit) (more bool)) er
 	return nil
 }
 
-// history is the repository that has the branch's commits, as they are on the remote
-// now. It is another one than the cache's, which is cut off below each head.
-func (c *cache) history(ctx context.Context) (*git.Repo, string, error) {
+// history is the repository that has the branch's commits up to the one that it is at,
+// which the remote said a moment ago, or says now. It is another one than the cache's,
+// which is cut off below each head.
+func (c *cache) history(ctx context.Context, told string) (*git.Repo, string, error) {
+	repo := &git.Repo{GitDir: strings.TrimSuffix(c.dir, ".git") + "-history.git", KeepOpen: c.repo.KeepOpen}
+	if told != "" {
+		if head, err := repo.Ref(ctx, historyRef); err == nil && head == told {
+			return repo, head, nil
+		}
+	}
 	told, err := c.ask(ctx)
 	if err != nil {
 		return nil, "", err
@@ -48,7 +60,6 @@ func (c *cache) history(ctx context.Context) (*git.Repo, string, error) {
 	if told == "" {
 		return nil, "", c.branch.missing()
 	}
-	repo := &git.Repo{GitDir: strings.TrimSuffix(c.dir, ".git") + "-history.git", KeepOpen: c.repo.KeepOpen}
 	for again := false; ; again = true {
 		if _, err := os.Stat(filepath.Join(repo.GitDir, "HEAD")); err != nil || again {
 			if err := os.RemoveAll(repo.GitDir); err != nil {
@@ -87,22 +98,27 @@ func (b Branch) Past(ctx context.Context, commit string) (*Head, map[string][]by
 	return head, content, about, nil
 }
 
-// past reads an earlier commit of the branch.
+// past reads an earlier commit of the branch, which is fetched unless it is here: a
+// commit never changes.
 func (c *cache) past(ctx context.Context, commit string) (*Head, error) {
+	if head, err := c.branch.read(ctx, c.repo, commit); err == nil || fail.CodeOf(err) == fail.Refused {
+		return head, err
+	}
 	if _, err := c.repo.FetchCommit(ctx, c.branch.Remote, commit, pastRef); err != nil {
 		return nil, err
 	}
 	return c.branch.read(ctx, c.repo, commit)
 }
 
-// Catalogs visits the catalogs of the branch's commits, from its head on along first
-// parents, until visit has seen enough. Each is fetched by itself, so that the cost is
-// that of how far back visit has to look. A commit without a catalog that can be read,
+// Catalogs visits the catalogs of the branch's commits, from head on along first
+// parents, until visit has seen enough. head is where the remote said that the branch
+// is. Each is fetched by itself, once, so that the cost is that of how far back visit has
+// to look. A commit without a catalog that can be read,
 // by hand or of another format, vouches for nothing and is passed over. After limit
 // commits of a longer history it is an error that visit wants more.
-func (b Branch) Catalogs(ctx context.Context, limit int, visit func(*catalog.Catalog) (more bool)) error {
+func (b Branch) Catalogs(ctx context.Context, head string, limit int, visit func(*catalog.Catalog) (more bool)) error {
 	var commits []string
-	if err := b.Walk(ctx, func(c git.Commit) bool {
+	if err := b.walk(ctx, head, func(c git.Commit) bool {
 		commits = append(commits, c.ID)
 		return len(commits) <= limit
 	}); err != nil {

@@ -27,7 +27,7 @@ func TestI8_SaysHowFarItLooked(t *testing.T) {
 		want  []string
 	}{{2, "the last 2 commits", []string{"c", "b"}}, {3, "", []string{"c", "b", "a"}}, {9, "", []string{"c", "b", "a"}}} {
 		seen = nil
-		err := o.Branch.Catalogs(t.Context(), tt.limit, visit)
+		err := o.Branch.Catalogs(t.Context(), "", tt.limit, visit)
 		if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("after %d: %v", tt.limit, err)
 		}

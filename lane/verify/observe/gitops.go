@@ -126,7 +126,7 @@ func (s *gatherer) earlier(ctx context.Context) {
 		return
 	}
 	digests := map[string]string{}
-	err := s.Branch.Catalogs(ctx, maxHistory, func(c *catalog.Catalog) bool {
+	err := s.Branch.Catalogs(ctx, s.evidence.Gitops.Value.Commit, maxHistory, func(c *catalog.Catalog) bool {
 		for _, svc := range c.Services {
 			if missing[svc.Image.Digest] {
 				digests[svc.Image.Digest] = c.SourceCommitID

@@ -77,7 +77,8 @@ func (o *Observer) Observe(ctx context.Context) (verify.Evidence, error) {
 		all.Go(func() { <-live; s.logs(ctx) })
 		all.Go(func() { <-branch; s.images(ctx) })
 		all.Go(func() { <-branch; s.tektonObjects(ctx) })
-		all.Go(func() { <-branch; s.findings(ctx) })
+		all.Go(func() { s.findings(ctx, branch) })
+		all.Go(func() { <-branch; <-live; s.earlier(ctx) })
 	}
 	all.Wait()
 	// What only now is known to be needed.
@@ -86,7 +87,6 @@ func (o *Observer) Observe(ctx context.Context) (verify.Evidence, error) {
 		all.Go(func() { s.descent(ctx) })
 		all.Go(func() { s.syncedTree(ctx) })
 		all.Go(func() { s.otherImages(ctx) })
-		all.Go(func() { s.earlier(ctx) })
 	}
 	all.Wait()
 	return s.evidence, context.Cause(ctx)

@@ -58,14 +58,23 @@ func (s *gatherer) descent(ctx context.Context) {
 	src.Authors = verify.See(authors)
 }
 
-// findings are those of lane check in the released commit.
-func (s *gatherer) findings(ctx context.Context) {
+// findings are those of lane check in the released commit. Looking at a commit takes
+// longer than anything else, so it begins with the one that was asked about, which is
+// nearly always the released one, before the branch has told.
+func (s *gatherer) findings(ctx context.Context, branch <-chan struct{}) {
+	var ahead verify.Seen[fail.Findings]
+	if s.Commit != "" {
+		ahead = seen(s.Check(ctx, s.Commit))
+	}
+	<-branch
 	if !s.evidence.Gitops.Found {
 		s.evidence.Source.Findings = verify.Miss[fail.Findings](gap(errNoBranch))
 		return
 	}
-	found, err := s.Check(ctx, s.evidence.Gitops.Value.Catalog.SourceCommitID)
-	s.evidence.Source.Findings = seen(found, err)
+	if released := s.evidence.Gitops.Value.Catalog.SourceCommitID; released != s.Commit {
+		ahead = seen(s.Check(ctx, released))
+	}
+	s.evidence.Source.Findings = ahead
 }
 
 // worktree is the fixed worktree, when this is its machine.
