@@ -162,8 +162,8 @@ func TestB4_StepsReachGitOverSSH(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	script := place(first["script"].(string))
-	if said := execute(t, env, "sh", "-c", script); !strings.Contains(said, "checked out "+head) {
+	script := place(first["args"].([]any)[0].(string))
+	if said := execute(t, env, "sh", "-euc", script); !strings.Contains(said, "checked out "+head) {
 		t.Errorf("it says:\n%s", said)
 	}
 	git("commit", "-q", "--allow-empty", "-m", "promote")
@@ -171,7 +171,7 @@ func TestB4_StepsReachGitOverSSH(t *testing.T) {
 
 	// Another host key than the Secret's: nothing is sent there.
 	put(t, server.secret+"/known_hosts", "")
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
+	cmd := exec.CommandContext(t.Context(), "sh", "-euc", script)
 	cmd.Env = append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "Host key verification failed") {
 		t.Errorf("an unknown host: %v\n%s", err, out)
