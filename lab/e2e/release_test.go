@@ -21,7 +21,7 @@ type pod struct {
 		Init        []container `json:"initContainers"`
 		Containers  []container `json:"containers"`
 		Security    struct {
-			NonRoot *bool `json:"runAsNonRoot"`
+			NonRoot *bool   `json:"runAsNonRoot"`
 			Seccomp seccomp `json:"seccompProfile"`
 		} `json:"securityContext"`
 	} `json:"spec"`

@@ -228,7 +228,9 @@ func TestB1_RefusesStepsInAnythingButThePinnedToolchain(t *testing.T) {
 // TestE1_StepsHaveNoRights: no step can do more than its work, and the account no
 // more than exist.
 func TestE1_StepsHaveNoRights(t *testing.T) {
-	t.Run("with a seccomp profile", func(t *testing.T) { haveNoRights(t, "lane/buildkit.json", "map[localhostProfile:lane/buildkit.json type:Localhost]") })
+	t.Run("with a seccomp profile", func(t *testing.T) {
+		haveNoRights(t, "lane/buildkit.json", "map[localhostProfile:lane/buildkit.json type:Localhost]")
+	})
 	t.Run("without one", func(t *testing.T) { haveNoRights(t, "", "map[type:Unconfined]") })
 }
 

@@ -59,9 +59,9 @@ func (p profile) any() []string {
 	return nil
 }
 
-// TestE5_TheProfileRefusesWhatItDoesNotName: one list, in order, of what is allowed
+// TestSeccompRefusesWhatItDoesNotName: one list, in order, of what is allowed
 // with every argument, and of other calls only what stands here.
-func TestE5_TheProfileRefusesWhatItDoesNotName(t *testing.T) {
+func TestSeccompRefusesWhatItDoesNotName(t *testing.T) {
 	p := seccompProfile(t)
 	if p.DefaultAction != refuse || p.DefaultErrnoRet != 1 { // EPERM
 		t.Errorf("what is not named gets %s %d", p.DefaultAction, p.DefaultErrnoRet)
@@ -102,10 +102,10 @@ func TestE5_TheProfileRefusesWhatItDoesNotName(t *testing.T) {
 	}
 }
 
-// TestE5_TheProfileKeepsTheKernelFromABuild: nothing is allowed that no build needs.
-func TestE5_TheProfileKeepsTheKernelFromABuild(t *testing.T) {
+// TestSeccompKeepsTheKernelFromABuild: nothing is allowed that no build needs.
+func TestSeccompKeepsTheKernelFromABuild(t *testing.T) {
 	p := seccompProfile(t)
-	for _, name := range strings.Fields(`
+	for name := range strings.FieldsSeq(`
 		init_module finit_module delete_module create_module query_module get_kernel_syms kexec_load kexec_file_load
 		bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register fanotify_init fanotify_mark
 		ptrace process_vm_readv process_vm_writev process_madvise process_mrelease pidfd_getfd kcmp
@@ -119,11 +119,11 @@ func TestE5_TheProfileKeepsTheKernelFromABuild(t *testing.T) {
 	}
 }
 
-// TestE5_TheProfileIsEnoughForABuilder: for BuildKit and runc in a user namespace of
+// TestSeccompIsEnoughForABuilder: for BuildKit and runc in a user namespace of
 // their own, on every architecture that a node may have.
-func TestE5_TheProfileIsEnoughForABuilder(t *testing.T) {
+func TestSeccompIsEnoughForABuilder(t *testing.T) {
 	p := seccompProfile(t)
-	for _, name := range strings.Fields(`
+	for name := range strings.FieldsSeq(`
 		clone clone3 unshare setns mount umount umount2 pivot_root chroot sethostname setdomainname
 		open_tree move_mount mount_setattr fsopen fsconfig fsmount fspick openat2 mknod mknodat name_to_handle_at
 		memfd_create execve execveat seccomp prctl capget capset setuid setgid setgroups setresuid setresgid
