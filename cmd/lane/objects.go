@@ -18,14 +18,15 @@ func (a *app) objectsCommand() *cobra.Command {
 	var apply, dryRun bool
 	var to cluster
 	cmd := &cobra.Command{
-		Use:   "objects tekton|argo|triggers",
+		Use:   "objects tekton|argo|triggers|seccomp",
 		Short: "The lane's Tekton and Argo CD objects, for kubectl apply",
 		Long: `objects prints what a cluster needs to release the lane and to keep it: with
 tekton the namespace of the runs, their ServiceAccount, their volume claim and
 the Pipeline; with argo the AppProject and the Application; with triggers, which
 nobody has to use, the listener of Tekton Triggers that starts a run for each
 signed push to the source branch. All of it follows from the commit's intent;
-nothing is asked.
+nothing is asked. seccomp is for the nodes: it prints the profile of the step that
+builds images.
 
 --apply makes the cluster's objects these, by server-side apply, and says what
 that changes; with --dry-run it only says so (exit code 3 when something would
@@ -69,7 +70,23 @@ change).`,
 	cmd.Flags().BoolVar(&apply, "apply", false, "apply them to the cluster")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "with --apply: say what would change, and change nothing")
 	to.flags(cmd)
+	cmd.AddCommand(a.objectsSeccomp())
 	return cmd
+}
+
+// objectsSeccomp prints what no cluster keeps as an object: a file of each node.
+func (a *app) objectsSeccomp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "seccomp",
+		Short: "Print the seccomp profile of the step that builds images",
+		Long: `seccomp prints the profile for the step that builds images, as JSON that container
+runtimes read. It belongs into the kubelet's seccomp folder of each node, at the
+path that ci.seccompProfile of deploy/deploy.json names; without that field nothing
+reads it.`,
+		Example: "  lane objects seccomp > /var/lib/kubelet/seccomp/lane/buildkit.json",
+		Args:    usage(cobra.NoArgs),
+		RunE:    func(*cobra.Command, []string) error { return a.print(pipeline.Seccomp()) },
+	}
 }
 
 // objectsDocument is what `lane objects -o json` prints.

@@ -175,6 +175,9 @@ func (o *opener) checklist(ctx context.Context, client *kube.Client) {
 	if in.CI.Proxy != "" {
 		d.Network = append(d.Network, "proxy of the runs: "+in.CI.Proxy)
 	}
+	if in.CI.SeccompProfile != "" {
+		d.Network = append(d.Network, fmt.Sprintf("seccomp profile %s, in the kubelet's seccomp folder of each node (lane objects seccomp); lanes share it", in.CI.SeccompProfile))
+	}
 	d.Network = append(d.Network, fmt.Sprintf("Postgres: a database %s and a user of its own, when a service reads one", n.Database))
 	for _, s := range in.Services {
 		for _, e := range s.Network.Egress {

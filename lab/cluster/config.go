@@ -54,7 +54,7 @@ func (l *Lab) configure() error {
 func (l *Lab) folders() error {
 	for _, dir := range []string{
 		"run/processes", "run/argocd/tls", "run/argocd/ssh", "run/argocd/plugins", "run/argocd/tmp", "logs", "etc/cni", "git",
-		"data/pods", "data/plugins", "data/kubelet/seccomp", "data/opt", "data/registry", "data/volumes", "data/etcd", "data/redis",
+		"data/pods", "data/plugins", "data/kubelet", "data/opt", "data/registry", "data/volumes", "data/etcd", "data/redis",
 	} {
 		if err := os.MkdirAll(l.path(dir), 0o755); err != nil {
 			return fmt.Errorf("making the state folder: %w", err)
@@ -69,6 +69,26 @@ func (l *Lab) folders() error {
 		}
 	}
 	return nil
+}
+
+// SeccompProfile is the repository's profile for the step that builds images, as
+// pods name it.
+const SeccompProfile = "lane/buildkit.json"
+
+// confine puts that profile where the node looks for it, also when the lab is up.
+func (l *Lab) confine() error {
+	text, err := os.ReadFile(filepath.Join(l.Source, "..", "lane", "pipeline", "seccomp.json"))
+	if err != nil {
+		return fmt.Errorf("reading the seccomp profile: %w", err)
+	}
+	to := l.path("data", "kubelet", "seccomp", SeccompProfile)
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return fmt.Errorf("writing the seccomp profile: %w", err)
+	}
+	if err := os.WriteFile(to+".part", text, 0o644); err != nil {
+		return fmt.Errorf("writing the seccomp profile: %w", err)
+	}
+	return os.Rename(to+".part", to) // whole for a pod that starts meanwhile
 }
 
 // The lab that is up keeps the programs that it was started with, whatever is

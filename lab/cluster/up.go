@@ -75,7 +75,7 @@ func (l *Lab) Up(ctx context.Context) error {
 		if running, err := l.binaries(); err == nil && (running.Lab != bin.Lab || running.Programs != bin.Programs || running.DNS != bin.DNS) {
 			l.say("it runs programs of an earlier build; lab down and lab up bring the newer ones")
 		}
-		return nil
+		return l.confine()
 	case !l.clean():
 		l.say("a lab is there that is not whole: clearing it away")
 		if err := l.down(ctx); err != nil {
@@ -183,7 +183,7 @@ func (l *Lab) prepare(bin build.Binaries) error {
 	return errors.Join(
 		l.Namespace().Create(l.Dir, bridge, NodeIP+"/24"),
 		machine.MakeCgroups(Name),
-		l.configure(), l.certify(), l.passwords(),
+		l.configure(), l.confine(), l.certify(), l.passwords(),
 		volumes.Make(l.path("data", "volumes"), volumeCount),
 	)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pikasTech/agentrun/lab/cluster"
 )
 
 // pod is what is read of a pod.
@@ -19,10 +21,8 @@ type pod struct {
 		Init        []container `json:"initContainers"`
 		Containers  []container `json:"containers"`
 		Security    struct {
-			NonRoot *bool `json:"runAsNonRoot"`
-			Seccomp struct {
-				Type string `json:"type"`
-			} `json:"seccompProfile"`
+			NonRoot *bool   `json:"runAsNonRoot"`
+			Seccomp seccomp `json:"seccompProfile"`
 		} `json:"securityContext"`
 	} `json:"spec"`
 }
@@ -38,10 +38,13 @@ type container struct {
 			Add  []string `json:"add"`
 			Drop []string `json:"drop"`
 		} `json:"capabilities"`
-		Seccomp struct {
-			Type string `json:"type"`
-		} `json:"seccompProfile"`
+		Seccomp seccomp `json:"seccompProfile"`
 	} `json:"securityContext"`
+}
+
+type seccomp struct {
+	Type string `json:"type"`
+	File string `json:"localhostProfile"`
 }
 
 func is(b *bool, wanted bool) bool { return b != nil && *b == wanted }
@@ -89,12 +92,12 @@ func TestE5_F2_FirstRelease(t *testing.T) {
 			if !byDigest.MatchString(c.Image) {
 				t.Errorf("%s %s is not pinned: %s", p.Metadata.Name, c.Name, c.Image)
 			}
-			wanted := "RuntimeDefault"
+			wanted := seccomp{Type: "RuntimeDefault"}
 			if c.Name == "step-publish" { // which makes a user namespace
-				wanted = "Unconfined"
+				wanted = seccomp{Type: "Localhost", File: cluster.SeccompProfile}
 			}
-			if c.Security.Seccomp.Type != wanted {
-				t.Errorf("%s %s has the seccomp profile %q", p.Metadata.Name, c.Name, c.Security.Seccomp.Type)
+			if c.Security.Seccomp != wanted {
+				t.Errorf("%s %s has the seccomp profile %q", p.Metadata.Name, c.Name, c.Security.Seccomp)
 			}
 		}
 		if steps == 0 {

@@ -10,11 +10,11 @@ import (
 
 var (
 	repository = regexp.MustCompile(`"repository":\s*"[^"]*"`)
-	noProxy    = regexp.MustCompile(`("noProxy":\s*\[[^\]]*\])(,\s*"signers":\s*\[[^\]]*\])?`)
+	noProxy    = regexp.MustCompile(`("noProxy":\s*\[[^\]]*\])(,\s*"(signers|seccompProfile)":\s*(\[[^\]]*\]|"[^"]*"))*`)
 )
 
-// adaptIntent edits two facts of an intent and leaves the rest as it was written.
-func adaptIntent(file, url, signer string) error {
+// adaptIntent edits three facts of an intent and leaves the rest as it was written.
+func adaptIntent(file, url, signer, profile string) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -23,7 +23,7 @@ func adaptIntent(file, url, signer string) error {
 		return fmt.Errorf("%s has no repository or no noProxy", file)
 	}
 	data = repository.ReplaceAllLiteral(data, fmt.Appendf(nil, `"repository": %q`, url))
-	data = noProxy.ReplaceAll(data, fmt.Appendf(nil, "${1},\n    \"signers\": [%q]", signer))
+	data = noProxy.ReplaceAll(data, fmt.Appendf(nil, "${1},\n    \"signers\": [%q],\n    \"seccompProfile\": %q", signer, profile))
 	return os.WriteFile(file, data, 0o644)
 }
 

@@ -61,13 +61,17 @@ type Registry struct {
 	Insecure bool   `json:"insecure,omitzero"` // plain HTTP
 }
 
-// CI holds the network facts of the pipeline (rules B3 and B4) and whose word
-// counts for a promotion.
+// CI holds the network facts of the pipeline (rules B3 and B4), whose word counts
+// for a promotion, and what confines the step that builds images.
 type CI struct {
 	Namespace string   `json:"namespace"`
 	Proxy     string   `json:"proxy,omitempty"`
 	NoProxy   []string `json:"noProxy,omitempty"`
 	Signers   []string `json:"signers,omitempty"` // public keys in the form "ssh-ed25519 BASE64 [comment]"
+
+	// SeccompProfile is a file within the kubelet's seccomp folder, the same on each
+	// node, or "" where the step runs unconfined.
+	SeccompProfile string `json:"seccompProfile,omitempty"`
 }
 
 // SecretRef declares a Secret by name and keys; its values are never in a file.

@@ -64,6 +64,8 @@ func TestD2_SchemaRefusesWhatParseRefuses(t *testing.T) {
 		{"duplicate key of a Secret", `"keys": ["DATABASE_URL"]`, `"keys": ["DATABASE_URL", "DATABASE_URL"]`},
 		{"registry with a scheme", `"127.0.0.1:5000"`, `"http://127.0.0.1:5000"`},
 		{"proxy with a user", `"http://127.0.0.1:10808"`, `"http://me@127.0.0.1:10808"`},
+		{"profile outside its folder", `"lane/buildkit.json"`, `"../buildkit.json"`},
+		{"profile of another form", `"lane/buildkit.json"`, `"lane/buildkit.yaml"`},
 		{"access mode", `"ReadWriteOnce"`, `"ReadWrite"`},
 	} {
 		t.Run(e.name, func(t *testing.T) {

@@ -88,7 +88,16 @@ func (v *validator) network(in *Intent) {
 			v.add(element("/ci/signers", i), "D1", "write the line of the .pub file that ssh-keygen -t ed25519 made", "%s is no ed25519 public key", v.quote(key))
 		}
 	}
+	if p := in.CI.SeccompProfile; p != "" && (len(p) > maxProfilePath || !profilePath.MatchString(p)) {
+		v.add("/ci/seccompProfile", "D1", "write the path of a .json file within the kubelet's seccomp folder, such as lane/buildkit.json", "%s is no path of a seccomp profile", v.quote(p))
+	}
 }
+
+// profilePath is what the kubelet takes from its own seccomp folder, and no way out
+// of it: no part begins with a dot.
+var profilePath = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9._-]*/)*[A-Za-z0-9_][A-Za-z0-9._-]*\.json$`)
+
+const maxProfilePath = 200
 
 func (v *validator) noProxy(in *Intent) {
 	v.distinctStrings("entry", "/ci/noProxy", in.CI.NoProxy)

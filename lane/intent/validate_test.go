@@ -125,6 +125,15 @@ func TestD1_Refuses(t *testing.T) {
 		{"rights to give rights", `"apiGroups": ["batch"]`, `"apiGroups": ["rbac.authorization.k8s.io"]`, "/serviceAccounts/0/rules/0/apiGroups/0", "give rights"},
 		{"create limited by name", `"resourceNames": ["settings"], "verbs": ["get"]`, `"resourceNames": ["settings"], "verbs": ["create"]`, "/serviceAccounts/0/rules/2/verbs/0", "not limited by resourceNames"},
 
+		{"a seccomp profile outside its folder", `"lane/buildkit.json"`, `"../buildkit.json"`, "/ci/seccompProfile", "no path of a seccomp profile"},
+		{"a seccomp profile through the parent", `"lane/buildkit.json"`, `"lane/../buildkit.json"`, "/ci/seccompProfile", "no path"},
+		{"a seccomp profile by an absolute path", `"lane/buildkit.json"`, `"/var/lib/kubelet/seccomp/buildkit.json"`, "/ci/seccompProfile", "no path"},
+		{"a seccomp profile by an unclean path", `"lane/buildkit.json"`, `"lane//buildkit.json"`, "/ci/seccompProfile", "no path"},
+		{"a seccomp profile of another form", `"lane/buildkit.json"`, `"lane/buildkit.yaml"`, "/ci/seccompProfile", "no path"},
+		{"a seccomp profile of no name", `"lane/buildkit.json"`, `"lane/.json"`, "/ci/seccompProfile", "no path"},
+		{"a seccomp profile of two lines", `"lane/buildkit.json"`, `"lane/buildkit.json\n"`, "/ci/seccompProfile", "no path"},
+		{"a seccomp profile of a long name", `"lane/buildkit.json"`, `"` + strings.Repeat("lane/", 40) + `x.json"`, "/ci/seccompProfile", "no path"},
+
 		{"no CIDR", `"10.0.7.0/24"`, `"10.0.7.0"`, "/services/0/network/egress/1/cidr", "no CIDR"},
 		{"an address within a network", `"10.0.7.0/24"`, `"10.0.7.9/24"`, "/services/0/network/egress/1/cidr", "not the network"},
 		{"an exception outside", `"except": ["10.66.0.0/16"]`, `"except": ["192.168.0.0/16"]`, "/services/0/network/ingress/1/except/0", "is not within"},

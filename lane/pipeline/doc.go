@@ -15,7 +15,8 @@
 // They run as a user without rights: no capability, no escalation, a read-only
 // root file system and no token of the ServiceAccount, which may do nothing. The
 // one exception is the step that builds images: BuildKit makes a user namespace
-// for itself, which the default seccomp profile forbids, so that step has none.
+// for itself, which the default seccomp profile forbids, so that step has the one
+// that the intent names, which Seccomp gives for the nodes, or none.
 // Git's credentials are mounted where git talks to the remote, and the key that
 // signs promotions where promotions are made. No value is ever part of a shell
 // line: scripts are constant, and what varies reaches them as environment.

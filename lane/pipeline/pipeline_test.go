@@ -227,7 +227,15 @@ func TestB1_RefusesStepsInAnythingButThePinnedToolchain(t *testing.T) {
 // TestE1_StepsHaveNoRights: no step can do more than its work, and the account no
 // more than exist.
 func TestE1_StepsHaveNoRights(t *testing.T) {
-	in, n := shop(t, nil)
+	t.Run("with a seccomp profile", func(t *testing.T) {
+		haveNoRights(t, "lane/buildkit.json", "map[localhostProfile:lane/buildkit.json type:Localhost]")
+	})
+	t.Run("without one", func(t *testing.T) { haveNoRights(t, "", "map[type:Unconfined]") })
+}
+
+// haveNoRights looks at a lane whose intent names the profile for the step that builds.
+func haveNoRights(t *testing.T, profile, building string) {
+	in, n := shop(t, func(in *intent.Intent) { in.CI.SeccompProfile = profile })
 	objects := all(t, in, n)
 	for _, o := range objects {
 		if strings.Contains(o.GetKind(), "Role") {
@@ -248,7 +256,7 @@ func TestE1_StepsHaveNoRights(t *testing.T) {
 		}
 		for _, s := range task.TaskSpec.Steps {
 			own := fmt.Sprint(s.SecurityContext)
-			if s.Name == "publish" && own == "map[seccompProfile:map[type:Unconfined]]" || own == "map[]" {
+			if s.Name == "publish" && own == "map[seccompProfile:"+building+"]" || own == "map[]" {
 				continue
 			}
 			t.Errorf("%s/%s: %s", task.Name, s.Name, own)

@@ -35,6 +35,8 @@ type values struct {
 	Network    []variable // of every step
 	Image      string     // that the steps run in
 
+	SeccompProfile string // of the step that builds images, or ""
+
 	Run, Commit    string // of a PipelineRun
 	Rollback, Hold string // of one that goes back
 	Restart        string // of one that replaces pods
@@ -58,7 +60,7 @@ type variable struct{ Name, Value string }
 func newValues(in *intent.Intent, n names.Names) values {
 	return values{
 		Names: n, Repository: in.Source.Repository, OverSSH: overSSH(in.Source.Repository), Signed: len(in.CI.Signers) > 0,
-		Network: network(in), Fetch: fetch, Tests: tests,
+		Network: network(in), SeccompProfile: in.CI.SeccompProfile, Fetch: fetch, Tests: tests,
 		LabelProject: LabelProject, LabelLane: LabelLane, LabelCommit: LabelCommit, LabelRollback: LabelRollback, LabelRestart: LabelRestart,
 		ParamCommit: ParamCommit, ParamRollback: ParamRollback, ParamHold: ParamHold, ParamRestart: ParamRestart,
 		TaskPrepare: TaskPrepare, TaskCheck: TaskCheck, TaskPlan: TaskPlan, TaskPublish: TaskPublish, TaskPromote: TaskPromote,
