@@ -131,16 +131,18 @@ func TestA4_TwoVersionsSideBySide(t *testing.T) {
 	}
 }
 
-// same commits a file as the other lane has it, and something that no service reads.
-func (s *stage) same(other *stage, file string) string {
+// same commits files as the other lane has them, and something that no service reads.
+func (s *stage) same(other *stage, files ...string) string {
 	s.Helper()
-	data, err := os.ReadFile(filepath.Join(other.Clone, file))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = os.RemoveAll(filepath.Join(s.Clone, file))
-	} else {
-		s.write(file, string(data))
+	for _, file := range files {
+		data, err := os.ReadFile(filepath.Join(other.Clone, file))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = os.RemoveAll(filepath.Join(s.Clone, file))
+		} else {
+			s.write(file, string(data))
+		}
+		s.ok(err)
 	}
-	s.ok(err)
 	return s.readme()
 }
 
