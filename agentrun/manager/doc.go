@@ -16,7 +16,9 @@
 //	/             what Config.Page makes for people
 //
 // The manager starts while Postgres is away and gets ready when it comes; it
-// brings the schema up to date first, one replica at a time. The Job template is
+// brings the schema up to date first, one replica at a time, and asks for no table
+// before: until then the API answers 503. A migration that stands still because
+// Postgres is silent, or because of others, is given up, told and tried again. The Job template is
 // read each time it is needed, so a release of the runner needs no restart of the
 // manager. Replicas are equal: all they know of each other is in Postgres.
 //

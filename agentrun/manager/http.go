@@ -21,11 +21,16 @@ func (m *Manager) handler(db *store.Store, hub *api.Hub, runners gate, ready *re
 	})
 	metrics := api.NewMetrics(db)
 	mux.Handle("GET /metrics", metrics.Handler())
+	runs := http.NewServeMux()
+	for _, prefix := range []string{"/v1/", "/runner/"} {
+		mux.Handle(prefix, ready.schema.first(runs))
+	}
+	mux.Handle("GET /openapi.json", runs)
 	(&api.Server{
 		Store: db, Hub: hub, Metrics: metrics, Log: m.cfg.Log, Attempt: runners.attempt, CheckPod: runners.checkPod,
-	}).Register(mux)
+	}).Register(runs)
 	if m.cfg.Page != nil {
-		mux.Handle("/", m.cfg.Page(db, hub))
+		mux.Handle("/", ready.schema.first(m.cfg.Page(db, hub)))
 	}
 	return mux
 }

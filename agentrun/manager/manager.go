@@ -77,9 +77,18 @@ func (m *Manager) Serve(ctx context.Context, ln net.Listener) error {
 	defer stop()
 	defer stopDispatching()
 	work.Go(func() { upToDate.run(beside) })
-	work.Go(func() { hub.Run(beside) })
+	// Before the schema is there, they would ask for tables that are not.
+	work.Go(func() {
+		if upToDate.wait(beside) {
+			hub.Run(beside)
+		}
+	})
 	if dispatcher != nil {
-		work.Go(func() { dispatcher.Run(dispatching) })
+		work.Go(func() {
+			if upToDate.wait(dispatching) {
+				dispatcher.Run(dispatching)
+			}
+		})
 	}
 	select {
 	case err := <-ended:

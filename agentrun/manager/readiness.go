@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pikasTech/agentrun/agentrun/manager/store"
 )
 
 // readiness answers whether requests can be served. It asks each time and
@@ -55,7 +57,7 @@ func (r *readiness) reasons(ctx context.Context) []reason {
 	if err := r.pool.Ping(ctx); err != nil {
 		out = append(out, reason{"postgres", postgresReason(err, r.timeout)})
 	} else if !r.schema.wait(ctx) {
-		out = append(out, reason{"schema", "the database's schema is not up to date yet"})
+		out = append(out, reason{"schema", r.schema.reason()})
 	}
 	if r.jobTemplate != "" {
 		if _, err := ReadJobTemplate(r.jobTemplate); err != nil {
@@ -82,6 +84,9 @@ func (r *readiness) logChange(reasons []reason) {
 // postgresReason puts err into words of our own: the client's name the host, the
 // user and the database.
 func postgresReason(err error, timeout time.Duration) string {
+	if stuck, ok := errors.AsType[*store.StuckError](err); ok {
+		return stuck.Error()
+	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code {
 		case "28P01", "28000":

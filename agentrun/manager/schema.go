@@ -2,12 +2,16 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/pikasTech/agentrun/agentrun/manager/api"
 	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/internal/fail"
 )
@@ -19,10 +23,11 @@ type schema struct {
 	log     *slog.Logger
 	done    chan struct{} // closed when it is up to date
 	hurry   chan struct{} // somebody waits for it
+	why     atomic.Pointer[string]
 }
 
 func newSchema(pool *pgxpool.Pool, timeout time.Duration, log *slog.Logger) *schema {
-	return &schema{pool, timeout, log, make(chan struct{}), make(chan struct{}, 1)}
+	return &schema{pool: pool, timeout: timeout, log: log, done: make(chan struct{}), hurry: make(chan struct{}, 1)}
 }
 
 // run tries until it has succeeded or ctx ends.
@@ -39,7 +44,8 @@ func (s *schema) run(ctx context.Context) {
 		}
 		if why := postgresReason(err, s.timeout); why != said {
 			said = why
-			s.log.Warn("the schema is not up to date", "reason", why)
+			s.why.Store(&why)
+			s.log.Warn("the schema is not up to date; it is tried again", "reason", why, "hint", migrationHint(err))
 		}
 		select {
 		case <-ctx.Done():
@@ -69,6 +75,36 @@ func (s *schema) wait(ctx context.Context) bool {
 	}
 }
 
+// reason says why the schema is not up to date yet.
+func (s *schema) reason() string {
+	if why := s.why.Load(); why != nil {
+		return "the database's schema is not up to date yet; the last try: " + *why
+	}
+	return "the database's schema is not up to date yet"
+}
+
+// first lets requests through once the schema is up to date: before that there may be
+// no table to ask. It waits for as long as Postgres may take to answer.
+func (s *schema) first(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), s.timeout)
+		defer cancel()
+		if !s.wait(ctx) {
+			api.Unavailable(w)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// migrationHint says what to do about what stands in a migration's way.
+func migrationHint(err error) string {
+	if stuck, ok := errors.AsType[*store.StuckError](err); ok {
+		return stuck.Hint
+	}
+	return "see whether Postgres runs and DATABASE_URL is right"
+}
+
 // OpenStore opens the database of that URL and brings its schema up to date, for
 // commands beside a running manager. The caller calls close.
 func OpenStore(ctx context.Context, databaseURL string) (s *store.Store, closePool func(), err error) {
@@ -83,7 +119,11 @@ func OpenStore(ctx context.Context, databaseURL string) (s *store.Store, closePo
 	}
 	if err := store.Migrate(ctx, pool); err != nil {
 		pool.Close()
-		return nil, nil, fail.Fail("DATABASE_URL", "see whether the manager can reach it: its /readyz says why not", "%s", postgresReason(err, database.ConnConfig.ConnectTimeout))
+		hint := "see whether the manager can reach it: its /readyz says why not"
+		if _, ok := errors.AsType[*store.StuckError](err); ok {
+			hint = migrationHint(err)
+		}
+		return nil, nil, fail.Fail("DATABASE_URL", hint, "%s", postgresReason(err, database.ConnConfig.ConnectTimeout))
 	}
 	return &store.Store{Pool: pool, Now: time.Now}, pool.Close, nil
 }

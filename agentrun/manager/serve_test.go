@@ -82,7 +82,7 @@ func TestReadyNeedsTheSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeStore()
-	if status, _, body := get(t, m.url+"/v1/runs"); status != http.StatusUnauthorized || !strings.Contains(body, `"token_missing"`) {
+	if status, _, body := get(t, m.url+"/v1/runs"); status != http.StatusServiceUnavailable || !strings.Contains(body, `"unavailable"`) {
 		t.Errorf("%d %s", status, body)
 	}
 	if status, _, body := get(t, m.url+"/metrics"); status != http.StatusOK || !strings.Contains(body, "agentrun_postgres_connections ") {

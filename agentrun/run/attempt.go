@@ -35,6 +35,11 @@ const (
 	MaxReportBytes  = 4 << 20
 )
 
+// ArtifactTime is how long the bytes of an artifact may take to come to the manager. A
+// runner waits longer: who gives up before the manager does sends it all once more, and
+// on a slow way never arrives.
+const ArtifactTime = 60 * time.Second
+
 // RunnerEvent is an event before the manager gives it its place.
 type RunnerEvent struct {
 	Time time.Time       `json:"time"`

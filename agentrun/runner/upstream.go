@@ -33,7 +33,7 @@ type upstream struct {
 
 // The time and the size of one exchange.
 const (
-	requestTime = 30 * time.Second
+	requestTime = 30 * time.Second // an artifact has run.ArtifactTime besides
 	answerBytes = 1 << 20
 	maxPause    = 5 * time.Second
 )
@@ -73,7 +73,7 @@ func (u *upstream) heartbeat(ctx context.Context) (run.Receipt, error) {
 }
 
 func (u *upstream) artifact(ctx context.Context, name, mediaType string, content []byte) error {
-	return u.insist(ctx, "PUT", "artifacts/"+name, mediaType, content, nil)
+	return u.insist(ctx, http.MethodPut, "artifacts/"+name, mediaType, content, nil)
 }
 
 func (u *upstream) finish(ctx context.Context, e run.Ending) error {
@@ -102,7 +102,11 @@ func (u *upstream) insist(ctx context.Context, method, path, mediaType string, b
 }
 
 func (u *upstream) once(ctx context.Context, method, path, mediaType string, body []byte, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTime)
+	limit := requestTime
+	if method == http.MethodPut {
+		limit += run.ArtifactTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	token, err := u.token()
 	if err != nil {

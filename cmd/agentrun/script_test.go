@@ -68,6 +68,7 @@ func TestScript(t *testing.T) {
 			"agent":     cmdAgent,
 			"watched":   cmdWatched,
 			"interrupt": cmdInterrupt,
+			"revoke":    cmdRevoke,
 		},
 	})
 }
@@ -218,6 +219,17 @@ func cmdWatched(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("nobody watches")
+}
+
+// cmdRevoke (revoke) revokes $AGENTRUN_TOKEN.
+func cmdRevoke(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: revoke")
+	}
+	s, ctx := ts.Value(key{}).(*scene), context.Background()
+	token, err := s.store.Authenticate(ctx, ts.Getenv("AGENTRUN_TOKEN"))
+	ts.Check(err)
+	ts.Check(s.store.RevokeToken(ctx, token.ID))
 }
 
 // cmdInterrupt (interrupt) is Ctrl-C for what runs in the background.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
@@ -54,6 +56,12 @@ func (a *app) follow(ctx context.Context, c *client.Client, id string, after int
 			return &fail.Error{
 				Code: fail.Interrupted, Err: err,
 				Hint: fmt.Sprintf("the run goes on; agentrun watch %s --after %d comes back, agentrun cancel %s ends it", id, last, id),
+			}
+		}
+		if p, ok := errors.AsType[*client.Problem](err); ok && p.Status == http.StatusUnauthorized && last > after {
+			return &fail.Error{
+				Code: fail.Failed, Err: fmt.Errorf("the token is no longer accepted: %w", err),
+				Hint: fmt.Sprintf("the run goes on; get another token, then agentrun watch %s --after %d comes back", id, last),
 			}
 		}
 		if err != nil {

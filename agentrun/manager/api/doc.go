@@ -13,8 +13,10 @@
 // carries live events: within the replica straight from the request that stored them,
 // across replicas by one NOTIFY for many runs, and in any case from Postgres within two
 // seconds. A stream has every event once and in order, resumes after any event, and
-// ends after the run's last event. A reader that does not read is cut off: it costs the
-// others nothing, and never more memory than one write.
+// ends after the run's last event, or within ten seconds after its token is revoked or
+// has expired: one question in five seconds looks at the tokens of all streams. A reader
+// that does not read is cut off: it costs the others nothing, and never more memory
+// than one write.
 //
 // No answer and no log line holds a token, nor a value that a request had.
 package api

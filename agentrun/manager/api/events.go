@@ -68,6 +68,7 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*stream, error) {
 	if _, err := s.Store.Get(ctx, project, in.ID); err != nil {
 		return nil, err
 	}
+	token, _ := ctx.Value(callerKey{}).(store.Token)
 	return &stream{func(ctx huma.Context) {
 		_, w := humago.Unwrap(ctx)
 		ctx.SetHeader("Content-Type", "text/event-stream")
@@ -76,7 +77,9 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*stream, error) {
 		ctx.SetStatus(http.StatusOK)
 		s.Metrics.readers.Inc()
 		defer s.Metrics.readers.Dec()
-		r := &reader{hub: s.Hub, runID: in.ID, seq: after, w: w, control: http.NewResponseController(w)}
+		over, leave := s.Hub.using(token.ID)
+		defer leave()
+		r := &reader{hub: s.Hub, over: over, runID: in.ID, seq: after, w: w, control: http.NewResponseController(w)}
 		if err := r.read(ctx.Context()); err != nil {
 			s.Metrics.cut.Inc()
 		}

@@ -23,6 +23,7 @@ type Hub struct {
 	origin string // names this replica among those that notify
 	mu     sync.Mutex
 	topics map[string]*topic
+	tokens map[string]*use     // that streams were opened with, by id
 	news   map[string]struct{} // runs that other replicas have not heard of yet
 	tell   chan struct{}       // has one while news is not empty
 	closed chan struct{}
@@ -38,7 +39,7 @@ const (
 // NewHub makes a Hub that hears of its store's changes.
 func NewHub(s *store.Store, log *slog.Logger) *Hub {
 	h := &Hub{
-		Store: s, Log: log, origin: uuid.NewString(), topics: map[string]*topic{}, news: map[string]struct{}{},
+		Store: s, Log: log, origin: uuid.NewString(), topics: map[string]*topic{}, tokens: map[string]*use{}, news: map[string]struct{}{},
 		tell: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	s.Changed = h.Changed

@@ -22,7 +22,7 @@ const idsPerNotify = 200
 // cannot be reached it goes on trying.
 func (h *Hub) Run(ctx context.Context) {
 	var all sync.WaitGroup
-	for _, f := range []func(context.Context){h.notifying, h.listening, h.polling} {
+	for _, f := range []func(context.Context){h.notifying, h.listening, h.polling, h.rechecking} {
 		all.Go(func() { f(ctx) })
 	}
 	all.Wait()

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"reflect"
 
@@ -113,6 +114,16 @@ func (s *Server) problem(ctx context.Context, operation string, err error) error
 
 func unavailable() *Problem {
 	return refuse(http.StatusServiceUnavailable, "unavailable", "AgentRun cannot answer now; try again")
+}
+
+// Unavailable answers for an API that cannot be asked yet, as the API itself does when
+// Postgres cannot answer.
+func Unavailable(w http.ResponseWriter) {
+	p := unavailable()
+	maps.Copy(w.Header(), p.GetHeaders())
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	_ = marshal(w, p) // the one who asked is gone; there is nobody to tell
 }
 
 // codes are the words for what the library refuses by itself.

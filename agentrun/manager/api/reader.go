@@ -15,6 +15,7 @@ import (
 // reader is one stream of a run's events.
 type reader struct {
 	hub     *Hub
+	over    <-chan struct{} // the token is accepted no more
 	runID   string
 	seq     int64 // the last event that was written
 	w       http.ResponseWriter
@@ -49,6 +50,8 @@ func (r *reader) read(ctx context.Context) error {
 		select {
 		case <-r.hub.closed:
 			return nil
+		case <-r.over:
+			return nil // who comes back is told
 		case <-ctx.Done():
 			return nil
 		default:
@@ -90,6 +93,7 @@ func (r *reader) read(ctx context.Context) error {
 				return err
 			}
 		case <-r.hub.closed:
+		case <-r.over:
 		case <-ctx.Done():
 		}
 	}

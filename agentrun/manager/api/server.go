@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/pikasTech/agentrun/agentrun/manager/store"
+	"github.com/pikasTech/agentrun/agentrun/run"
 )
 
 // Server answers the API. All fields are needed.
@@ -39,7 +40,7 @@ type Server struct {
 const (
 	maxBodyBytes   = 1 << 20
 	requestTime    = 10 * time.Second
-	transferTime   = 60 * time.Second // of an artifact
+	transferTime   = run.ArtifactTime // up, and down
 	maxFilesInHand = 64 << 20
 )
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/pikasTech/agentrun/agentrun/run"
 	"github.com/pikasTech/agentrun/internal/scratch"
@@ -51,19 +49,10 @@ func TestReplicasOfTwoReleases(t *testing.T) {
 		}
 		newer[name] = &fstest.MapFile{Data: data}
 	}
-	cfg, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	open := func() *sql.DB {
-		db := stdlib.OpenDB(*cfg)
-		t.Cleanup(func() { db.Close() })
-		return db
-	}
 	together(4, func(i int) {
 		var err error
 		if i%2 == 0 {
-			err = migrate(t.Context(), open(), newer)
+			err = (&migration{pool: connect(t, dsn), files: newer, silence: silenceLimit, turn: turnLimit}).run(t.Context())
 		} else {
 			err = Migrate(t.Context(), connect(t, dsn))
 		}

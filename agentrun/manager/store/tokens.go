@@ -74,6 +74,21 @@ func (s *Store) Authenticate(ctx context.Context, value string) (Token, error) {
 	return t, err
 }
 
+// Accepted gives those of the tokens with these ids that are neither revoked nor
+// expired, in one question by the primary key.
+func (s *Store) Accepted(ctx context.Context, ids []string) ([]string, error) {
+	rows, err := s.Pool.Query(ctx, `select id::text from tokens
+		where id = any($1::uuid[]) and revoked_at is null and (expires_at is null or expires_at > $2)`, ids, s.now())
+	if err != nil {
+		return nil, fmt.Errorf("looking up tokens: %w", err)
+	}
+	good, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("looking up tokens: %w", err)
+	}
+	return good, nil
+}
+
 // Tokens lists all tokens, the newest first, the revoked ones too.
 func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 	rows, err := s.Pool.Query(ctx, `select `+tokenColumns+` from tokens order by id desc`)
