@@ -52,7 +52,7 @@ func TestI8_G5_SecretMissing(t *testing.T) {
 	s.contradicted("I8", "Pod agentrun-mgr", "CreateContainerConfigError", secret, "DATABASE_URL")
 	s.kubectl("-n", s.Names.RuntimeNamespace, "delete", "secret", secret)
 	serving := 0
-	for _, id := range strings.Fields(s.pods("agentrun-mgr")) {
+	for id := range strings.FieldsSeq(s.pods("agentrun-mgr")) {
 		for _, was := range old {
 			if id == was {
 				serving++

@@ -196,7 +196,7 @@ func (s *stage) readme() string {
 func (s *stage) undo(to string) {
 	s.Helper()
 	s.must(s.Git(s.lasting(), "checkout", "-q", to, "--", "."))
-	for _, path := range strings.Fields(s.must(s.Git(s.lasting(), "diff", "--name-only", "--diff-filter=A", to))) {
+	for path := range strings.FieldsSeq(s.must(s.Git(s.lasting(), "diff", "--name-only", "--diff-filter=A", to))) {
 		s.must(s.Git(s.lasting(), "rm", "-q", "-f", path))
 	}
 	s.commit("as it was before")
