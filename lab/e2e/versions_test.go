@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,7 +92,7 @@ func TestA4_TwoVersionsSideBySide(t *testing.T) {
 	waiting := one.begin(first)
 	_, letGo := one.held(first)
 	before := one.belongings()
-	two.released("first release of v0.2", two.same(one, "cmd/agentrun-mgr/e2e.go"))
+	two.released("first release of v0.2", two.same(one))
 	if now := one.belongings(); now != before {
 		t.Errorf("the release of v0.2 changed v0.1: %s", difference(before, now))
 	}
@@ -131,18 +129,16 @@ func TestA4_TwoVersionsSideBySide(t *testing.T) {
 	}
 }
 
-// same commits files as the other lane has them, and something that no service reads.
-func (s *stage) same(other *stage, files ...string) string {
+// same commits what the other lane has of everything that is not a lane's own, and
+// something that no service reads.
+func (s *stage) same(other *stage) string {
 	s.Helper()
-	for _, file := range files {
-		data, err := os.ReadFile(filepath.Join(other.Clone, file))
-		if errors.Is(err, fs.ErrNotExist) {
-			err = os.RemoveAll(filepath.Join(s.Clone, file))
-		} else {
-			s.write(file, string(data))
-		}
-		s.ok(err)
+	s.must(s.Git(s.lasting(), "fetch", "-q", other.Clone, "HEAD"))
+	for _, path := range strings.Fields(s.must(s.Git(s.lasting(), "diff", "--name-only", "--diff-filter=A", "FETCH_HEAD", "HEAD"))) {
+		s.must(s.Git(s.lasting(), "rm", "-q", "-f", path))
 	}
+	s.must(s.Git(s.lasting(), "checkout", "-q", "FETCH_HEAD", "--", "."))
+	s.must(s.Git(s.lasting(), "checkout", "-q", "HEAD", "--", "deploy/deploy.json", "docs")) // which name the lane
 	return s.readme()
 }
 
