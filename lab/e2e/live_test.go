@@ -1,11 +1,9 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -82,15 +80,7 @@ func TestF3_F2_ImageDeleted(t *testing.T) {
 	_, _, err = s.registry(http.MethodDelete, repository+digest)
 	s.ok(err)
 	t.Cleanup(func() { // tests that come later may go back to it
-		req, err := http.NewRequestWithContext(s.lasting(), http.MethodPut, "http://"+cluster.Registry+repository+digest, bytes.NewReader([]byte(manifest)))
-		s.ok(err)
-		req.Header.Set("Content-Type", schema2)
-		answer, err := s.Lab.Transport().RoundTrip(req)
-		s.ok(err)
-		defer answer.Body.Close()
-		if text, _ := io.ReadAll(answer.Body); answer.StatusCode != http.StatusCreated {
-			t.Errorf("putting the image back: %s %s", answer.Status, text)
-		}
+		s.put(repository+digest, manifest)
 	})
 	s.contradicted("F3", "agentrun-runner", digest[:19])
 	head := s.gitopsHead()

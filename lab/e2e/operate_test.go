@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,4 +164,43 @@ func TestVerdictLeavesTheCluster(t *testing.T) {
 		t.Errorf("status says %s", told)
 	}
 	s.lane("gc")
+}
+
+// TestUnneededImagesAreDeleted: an image that no lane's history names is listed, and
+// deleted when the list is named; what a lane needs stays.
+func TestUnneededImagesAreDeleted(t *testing.T) {
+	s := theLane(t)
+	manifests := "/v2/" + s.Names.Project + "/agentrun-mgr/manifests/"
+	manifest, needed, err := s.registry(http.MethodGet, manifests+s.catalog()["agentrun-mgr"].Digest)
+	s.ok(err)
+	tag := ""
+	for commit := range strings.FieldsSeq(s.must(s.Git(t.Context(), "rev-list", "-n", "50", "HEAD"))) {
+		if _, _, err := s.registry(http.MethodHead, manifests+commit); err != nil {
+			tag = commit
+			break
+		}
+	}
+	s.put(manifests+tag, manifest+"\n") // the same image in other bytes
+	_, unneeded, err := s.registry(http.MethodHead, manifests+tag)
+	s.ok(err)
+
+	var doc struct {
+		ListHash string
+		List     []struct{ Digest string }
+	}
+	s.ok(json.Unmarshal([]byte(s.lane("gc", "--keep", "0s", "-o", "json")), &doc))
+	digests := fmt.Sprint(doc.List)
+	if !strings.Contains(digests, unneeded) || strings.Contains(digests, needed) {
+		t.Errorf("%s is not needed, %s is; listed are %s", unneeded, needed, digests)
+	}
+	r, err := s.Try(t.Context(), "gc", "--keep", "0s", "--delete", "--list-hash", "sha256:"+strings.Repeat("0", 64))
+	s.ok(err)
+	s.ends(r, 5)
+	s.lane("gc", "--keep", "0s", "--delete", "--list-hash", doc.ListHash)
+	if _, _, err := s.registry(http.MethodHead, manifests+unneeded); err == nil {
+		t.Errorf("%s is still there", unneeded)
+	}
+	if watched := s.lane("verify", "--watch", "--worktree", s.Clone); !strings.Contains(watched, "accepted") {
+		t.Errorf("it says %s", watched)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/pikasTech/agentrun/lab/cluster"
 )
@@ -30,4 +31,20 @@ func (s *stage) registry(method, path string) (body string, digest string, err e
 		err = fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, text)
 	}
 	return string(text), answer.Header.Get("Docker-Content-Digest"), err
+}
+
+// put writes a manifest into the lab's registry.
+func (s *stage) put(path, manifest string) {
+	s.Helper()
+	req, err := http.NewRequestWithContext(s.lasting(), http.MethodPut, "http://"+cluster.Registry+path, strings.NewReader(manifest))
+	s.ok(err)
+	req.Header.Set("Content-Type", schema2)
+	transport := s.Lab.Transport()
+	defer transport.CloseIdleConnections()
+	answer, err := transport.RoundTrip(req)
+	s.ok(err)
+	defer answer.Body.Close()
+	if text, _ := io.ReadAll(answer.Body); answer.StatusCode != http.StatusCreated {
+		s.Errorf("putting %s: %s %s", path, answer.Status, text)
+	}
 }

@@ -124,6 +124,9 @@ func TestA4_TwoVersionsSideBySide(t *testing.T) {
 			t.Errorf("%s is not accepted: %s", s.Names.Lane, strings.Join(wrong(v), "\n"))
 		}
 	}
+	both, err := one.Try(t.Context(), "status", "--all-lanes")
+	one.ok(err)
+	one.ends(both, 0, "v0.1: released ", "v0.2: released ", "Synced, Healthy; drift 0")
 	if a, b := one.catalog()["agentrun-mgr"].Digest, two.catalog()["agentrun-mgr"].Digest; a != b {
 		t.Errorf("F6: both lanes have the same agentrun-mgr, and it is %s and %s", a, b)
 	}
