@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pikasTech/agentrun/lab/cluster"
 )
 
 // secretGone deletes the manager's Secret for as long as the test wants.
