@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
 )
 
 // secretGone deletes the manager's Secret for as long as the test wants.
