@@ -2,7 +2,7 @@ package render
 
 import (
 	"bytes"
-	encoding "encoding/json"
+	stdjson "encoding/json"
 
 	"github.com/go-json-experiment/json"
 
@@ -51,7 +51,7 @@ func (r *Rendering) Objects(files Tree) map[string][]map[string]any {
 func decoded(objects []object) []map[string]any {
 	all := make([]map[string]any, len(objects))
 	for i, o := range objects {
-		data, err := encoding.Marshal(o) // by the tags of these types, as encode does
+		data, err := stdjson.Marshal(o) // by the tags of these types, as encode does
 		if err != nil || json.Unmarshal(data, &all[i]) != nil {
 			return nil
 		}
