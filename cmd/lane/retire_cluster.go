@@ -80,7 +80,7 @@ func (r *retirer) look(ctx context.Context) error {
 		}
 		r.doc.Objects = append(r.doc.Objects, o)
 	}
-	apps, err := r.kube.List(ctx, applications, n.ArgoNamespace, kube.Selection{})
+	apps, err := r.kube.List(ctx, applications, n.ArgoNamespace, kube.Selection{}, "status")
 	if err != nil && !kube.IsNoResource(err) {
 		return err
 	}
@@ -107,7 +107,7 @@ func (r *retirer) idle(ctx context.Context) error {
 
 // activeRuns are the names of the PipelineRuns that have not ended.
 func activeRuns(ctx context.Context, c *kube.Client, namespace, labels string) ([]string, error) {
-	runs, err := c.List(ctx, pipelineRuns, namespace, kube.Selection{Labels: labels})
+	runs, err := c.List(ctx, pipelineRuns, namespace, kube.Selection{Labels: labels}, "status.pipelineSpec")
 	if kube.IsNoResource(err) || kube.IsNotFound(err) {
 		return nil, nil
 	}

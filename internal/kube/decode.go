@@ -24,20 +24,41 @@ type list struct {
 // item is an object as client-go has it: whole numbers are int64, others float64.
 type item map[string]any
 
-// UnmarshalJSONFrom reads the next object.
-func (i *item) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	if d.PeekKind() != '{' {
-		return errors.New("an item of the list is no object")
+// omission is a member that is left out, by name; one that has others of its own is
+// read without those.
+type omission map[string]omission
+
+// omitted are the members at the ends of paths, such as status.pipelineSpec.
+func omitted(paths []string) omission {
+	all := omission{}
+	for _, path := range paths {
+		at := all
+		for name := range strings.SplitSeq(path, ".") {
+			if at[name] == nil {
+				at[name] = omission{}
+			}
+			at = at[name]
+		}
 	}
-	v, err := value(d)
-	if err == nil {
-		*i = v.(map[string]any)
-	}
-	return err
+	return all
 }
 
-// value reads the next value.
-func value(d *jsontext.Decoder) (any, error) {
+// items reads the items of a list, each without the members of omit.
+func items(omit omission) *json.Unmarshalers {
+	return json.UnmarshalFromFunc(func(d *jsontext.Decoder, i *item) error {
+		if d.PeekKind() != '{' {
+			return errors.New("an item of the list is no object")
+		}
+		v, err := value(d, omit)
+		if err == nil {
+			*i = v.(map[string]any)
+		}
+		return err
+	})
+}
+
+// value reads the next value without the members of omit.
+func value(d *jsontext.Decoder, omit omission) (any, error) {
 	tok, err := d.ReadToken()
 	if err != nil {
 		return nil, err
@@ -51,7 +72,13 @@ func value(d *jsontext.Decoder) (any, error) {
 				return nil, err
 			}
 			name := key.String()
-			if m[name], err = value(d); err != nil {
+			within, without := omit[name]
+			if without && len(within) == 0 {
+				err = d.SkipValue()
+			} else {
+				m[name], err = value(d, within)
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
@@ -60,7 +87,7 @@ func value(d *jsontext.Decoder) (any, error) {
 	case '[':
 		l := []any{}
 		for d.PeekKind() != ']' {
-			v, err := value(d)
+			v, err := value(d, nil)
 			if err != nil {
 				return nil, err
 			}
@@ -90,11 +117,12 @@ func number(text string) (any, error) {
 	return f, nil
 }
 
-// decode reads a page. Servers leave out what the items of a list of one kind are;
-// they are said to be what the list is of.
-func decode(data []byte) (*list, error) {
+// decode reads a page, its items without the members at the paths of omit. Servers
+// leave out what the items of a list of one kind are; they are said to be what the list
+// is of.
+func decode(data []byte, omit ...string) (*list, error) {
 	l := new(list)
-	if err := json.Unmarshal(data, l); err != nil {
+	if err := json.Unmarshal(data, l, json.WithUnmarshalers(items(omitted(omit)))); err != nil {
 		return nil, fmt.Errorf("reading the list that the server sent: %w", err)
 	}
 	kind, ok := strings.CutSuffix(l.Kind, "List")

@@ -54,6 +54,29 @@ func TestDecodeSaysWhatItemsAre(t *testing.T) {
 	}
 }
 
+func TestDecodeOmits(t *testing.T) {
+	const runs = `{"kind":"PipelineRunList","apiVersion":"tekton.dev/v1","metadata":{},"items":[
+		{"metadata":{"name":"a","labels":{"status":"x"}},"spec":{"pipelineSpec":{"tasks":[]}},"status":{"pipelineSpec":{"tasks":[{}]},"startTime":"now"}},
+		{"metadata":{"name":"b"},"status":[{"pipelineSpec":1}]}]}`
+	l, err := decode([]byte(runs), "status.pipelineSpec", "metadata.labels")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []item{
+		{
+			"apiVersion": "tekton.dev/v1", "kind": "PipelineRun", "metadata": map[string]any{"name": "a"},
+			"spec": map[string]any{"pipelineSpec": map[string]any{"tasks": []any{}}}, "status": map[string]any{"startTime": "now"},
+		},
+		{
+			"apiVersion": "tekton.dev/v1", "kind": "PipelineRun", "metadata": map[string]any{"name": "b"},
+			"status": []any{map[string]any{"pipelineSpec": int64(1)}},
+		},
+	}
+	if diff := cmp.Diff(want, l.Items); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestDecodeRefuses(t *testing.T) {
 	for data, why := range map[string]string{
 		`{"kind":"Pod","apiVersion":"v1"}`:                             "not with a list",

@@ -69,8 +69,9 @@ func (c *Client) Get(ctx context.Context, gvr schema.GroupVersionResource, names
 }
 
 // List reads all objects of a resource in a namespace ("" is all of them), page by
-// page. More than MaxObjects are an error.
-func (c *Client) List(ctx context.Context, gvr schema.GroupVersionResource, namespace string, s Selection) (*unstructured.UnstructuredList, error) {
+// page. More than MaxObjects are an error. What stands in them at the paths of omit, such
+// as status.pipelineSpec, is not kept: of many large objects the little that counts.
+func (c *Client) List(ctx context.Context, gvr schema.GroupVersionResource, namespace string, s Selection, omit ...string) (*unstructured.UnstructuredList, error) {
 	q := question{verb: "list", gvr: gvr, namespace: namespace}
 	all := &unstructured.UnstructuredList{Object: map[string]any{}}
 	err := c.pages(ctx, q, func(ctx context.Context, next string) (string, int, error) {
@@ -78,7 +79,7 @@ func (c *Client) List(ctx context.Context, gvr schema.GroupVersionResource, name
 		if err != nil {
 			return "", 0, err
 		}
-		page, err := decode(data)
+		page, err := decode(data, omit...)
 		if err != nil {
 			return "", 0, err
 		}

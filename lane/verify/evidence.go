@@ -113,7 +113,7 @@ type LogEnd struct {
 type Argo struct {
 	Application  Seen[Object]
 	AppProject   Seen[Object]
-	Applications Seen[[]Object] // all in Argo CD's namespace
+	Applications Seen[[]Object] // all in Argo CD's namespace, without their status
 	SyncedTree   Seen[string]   // git tree of the revision that the Application is at
 }
 
@@ -192,7 +192,7 @@ type Image struct {
 type Tekton struct {
 	Run       Seen[Object]   // that promoted; Absent once Tekton has forgotten it
 	TaskRuns  Seen[[]Object] // of Run
-	Runs      Seen[[]Object] // all PipelineRuns of the lane
+	Runs      Seen[[]Object] // all PipelineRuns of the lane, without the Pipeline that each was made from
 	Expected  Seen[[]Object] // what lane makes
 	Live      []Seen[Object] // the same objects, in the same order, as they are
 	Workloads Seen[[]Object] // what stays running in the Tekton namespace

@@ -27,7 +27,9 @@ func (s *gatherer) argo(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { a.Application = s.get(ctx, applications, s.Names.ArgoNamespace, s.Names.ArgoApplication) })
 	all.Go(func() { a.AppProject = s.get(ctx, appProjects, s.Names.ArgoNamespace, s.Names.ArgoAppProject) })
-	all.Go(func() { a.Applications = s.whole(ctx, applications, s.Names.ArgoNamespace, "") })
+	if !s.Brief {
+		all.Go(func() { a.Applications = s.whole(ctx, applications, s.Names.ArgoNamespace, "", "status") })
+	}
 	all.Wait()
 }
 

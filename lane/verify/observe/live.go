@@ -14,7 +14,7 @@ import (
 	"github.com/pikasTech/agentrun/lane/verify"
 )
 
-// kind is a kind of object in the namespace that every verdict needs.
+// kind is a kind of object in the namespace.
 type kind struct {
 	schema.GroupVersionResource
 	kind     string
@@ -29,15 +29,20 @@ func in(group, resource, name string) kind {
 	return kind{schema.GroupVersionResource{Group: group, Version: "v1", Resource: resource}, name, false}
 }
 
-// kinds are read whole, but for Secrets.
-var kinds = []kind{
+// shown are what `lane status` shows, and what a lane's manifests are of, whose drift it
+// counts.
+var shown = []kind{
 	core("pods", "Pod"), core("services", "Service"), core("configmaps", "ConfigMap"), core("serviceaccounts", "ServiceAccount"),
 	core("persistentvolumeclaims", "PersistentVolumeClaim"),
-	in("apps", "deployments", "Deployment"), in("apps", "replicasets", "ReplicaSet"), in("batch", "jobs", "Job"),
-	in("networking.k8s.io", "networkpolicies", "NetworkPolicy"), in("discovery.k8s.io", "endpointslices", "EndpointSlice"),
+	in("apps", "deployments", "Deployment"), in("batch", "jobs", "Job"), in("networking.k8s.io", "networkpolicies", "NetworkPolicy"),
 	in("rbac.authorization.k8s.io", "roles", "Role"), in("rbac.authorization.k8s.io", "rolebindings", "RoleBinding"),
-	{schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, "Secret", true},
 }
+
+// kinds are read whole, but for Secrets.
+var kinds = slices.Concat(shown, []kind{
+	in("apps", "replicasets", "ReplicaSet"), in("discovery.k8s.io", "endpointslices", "EndpointSlice"),
+	{schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, "Secret", true},
+})
 
 var namespaces = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 
@@ -46,19 +51,22 @@ const parallel = 16
 
 // live is the namespace and everything in it.
 func (s *gatherer) live(ctx context.Context) {
-	live := &s.evidence.Live
+	live, wanted := &s.evidence.Live, kinds
+	if s.Brief {
+		wanted = shown
+	}
 	if s.Kube == nil {
 		g := s.noKube()
 		live.Namespace, live.Complete = verify.Miss[verify.Object](g), verify.Miss[bool](g)
 		live.Events, live.Logs = verify.Miss[[]verify.Event](g), verify.Miss[[]verify.LogEnd](g)
-		for _, k := range kinds {
+		for _, k := range wanted {
 			live.Lists = append(live.Lists, verify.List{Group: k.Group, Kind: k.kind, MetadataOnly: k.metadata, Objects: verify.Miss[[]verify.Object](g)})
 		}
 		return
 	}
 	var g errgroup.Group
 	g.SetLimit(parallel)
-	lists := make([]verify.List, len(kinds))
+	lists := make([]verify.List, len(wanted))
 	g.Go(func() error {
 		ns, err := s.Kube.Get(ctx, namespaces, "", s.Names.RuntimeNamespace)
 		if err != nil {
@@ -73,7 +81,7 @@ func (s *gatherer) live(ctx context.Context) {
 		g.Go(func() error { s.events(ctx); return nil })
 		g.Go(func() error { others = s.others(ctx); return nil })
 	}
-	for i, k := range kinds {
+	for i, k := range wanted {
 		g.Go(func() error { lists[i] = s.list(ctx, k); return nil })
 	}
 	_ = g.Wait() // what failed is in the evidence
@@ -91,9 +99,9 @@ func (s *gatherer) list(ctx context.Context, k kind) verify.List {
 	return l
 }
 
-// whole lists objects.
-func (s *gatherer) whole(ctx context.Context, gvr schema.GroupVersionResource, namespace, labels string) verify.Seen[[]verify.Object] {
-	list, err := s.Kube.List(ctx, gvr, namespace, kube.Selection{Labels: labels})
+// whole lists objects, but for what stands at the paths of omit.
+func (s *gatherer) whole(ctx context.Context, gvr schema.GroupVersionResource, namespace, labels string, omit ...string) verify.Seen[[]verify.Object] {
+	list, err := s.Kube.List(ctx, gvr, namespace, kube.Selection{Labels: labels}, omit...)
 	if err != nil {
 		return verify.Miss[[]verify.Object](gap(err))
 	}

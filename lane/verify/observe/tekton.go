@@ -24,8 +24,10 @@ func (s *gatherer) runs(ctx context.Context) {
 		t.Runs, t.Workloads = verify.Miss[[]verify.Object](g), verify.Miss[[]verify.Object](g)
 		return
 	}
+	// Nothing but Tekton's pruner, if there is one, keeps them from being thousands, and
+	// most of each is the Pipeline that it was made from.
 	t.Runs = s.whole(ctx, pipelineRuns, s.Names.TektonNamespace,
-		pipeline.LabelProject+"="+s.Names.Project+","+pipeline.LabelLane+"="+s.Names.Lane)
+		pipeline.LabelProject+"="+s.Names.Project+","+pipeline.LabelLane+"="+s.Names.Lane, "status.pipelineSpec")
 }
 
 // run is the one that promoted, by the trailer of the branch's head.
