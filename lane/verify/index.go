@@ -42,9 +42,8 @@ func newJudge(e Evidence) *judge {
 		return j
 	}
 	j.records = metadata.Read(e.Gitops.Value.Files, j.Names)
-	tree, rendered := j.manifests(), j.Release.Rendered.Value
-	j.refused, _ = errors.AsType[fail.Findings](rendered.Check(tree, j.Names, j.Gitops.Value.Catalog))
-	known := rendered.Objects(tree)
+	tree := j.manifests()
+	known := j.Release.Rendered.Value.Objects(tree)
 	for _, file := range tree.Paths() {
 		objects, ok := known[file]
 		if !ok {
@@ -58,6 +57,15 @@ func newJudge(e Evidence) *judge {
 		}
 	}
 	return j
+}
+
+// refusals are what the render stage's own check has against the branch.
+func (j *judge) refusals() fail.Findings {
+	if !j.Gitops.Found {
+		return nil
+	}
+	found, _ := errors.AsType[fail.Findings](j.Release.Rendered.Value.Check(j.manifests(), j.Names, j.Gitops.Value.Catalog))
+	return found
 }
 
 // manifests are the files of the branch that Argo CD applies.

@@ -68,6 +68,7 @@ func Judge(e Evidence) Verdict {
 		At: e.At.UTC().Format(time.RFC3339), Skipped: []Link{},
 	}
 	j := newJudge(e)
+	j.refused = j.refusals()
 	if j.Gitops.Found {
 		v.GitopsCommitID = j.Gitops.Value.Commit
 		v.SourceCommitID = j.Gitops.Value.Catalog.SourceCommitID
@@ -108,7 +109,7 @@ type judge struct {
 	lists    map[string]*List    // group/kind
 	manifest map[string]manifest // identity → object on the branch
 	unread   []string            // files of the branch that are no manifests
-	refused  fail.Findings       // what the render stage's own check says of the branch
+	refused  fail.Findings       // what the render stage's own check says of the branch; Judge's alone
 	records  metadata.Records    // of the branch
 }
 
