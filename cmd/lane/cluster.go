@@ -28,6 +28,7 @@ var (
 	pipelines     = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "pipelines"}
 	pipelineRuns  = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "pipelineruns"}
 	taskRuns      = schema.GroupVersionResource{Group: "tekton.dev", Version: "v1", Resource: "taskruns"}
+	configMaps    = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 	secretObjects = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
 	pods          = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 	namespaces    = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}

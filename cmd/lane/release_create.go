@@ -3,10 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/kube"
@@ -21,15 +17,7 @@ const maxTries = 10
 // so of two who do at once one attaches to the other's.
 func (r *releaser) create(ctx context.Context, nth int) (done string, p *release.Progress, err error) {
 	n := r.src.names
-	if _, err := r.kube.Get(ctx, pipelines, n.TektonNamespace, n.Pipeline); kube.IsNotFound(err) {
-		return "", nil, &fail.Error{
-			Code: fail.Failed, Hint: "lane objects tekton | kubectl apply --server-side --field-manager=" + kube.Manager + " -f -",
-			Err: fmt.Errorf("looking for the lane's Pipeline: %w", err),
-		}
-	} else if err != nil && !kube.IsForbidden(err) {
-		return "", nil, err
-	}
-	if err := r.haveSecrets(ctx); err != nil {
+	if err := r.ready(ctx); err != nil {
 		return "", nil, err
 	}
 	if nth, err = r.unused(ctx, nth); err != nil {
@@ -80,31 +68,4 @@ func (r *releaser) unused(ctx context.Context, nth int) (int, error) {
 		nth = max(nth, release.Nth(n, r.src.commit, pod.Labels[release.LabelRun])+1)
 	}
 	return nth, nil
-}
-
-// haveSecrets looks for the Secrets that the run's pods mount: a pod without one of
-// them waits until the run is out of time. An account that may not list Secrets goes
-// on without looking.
-func (r *releaser) haveSecrets(ctx context.Context) error {
-	n := r.src.names
-	there, err := r.kube.Metadata(ctx, secretObjects, n.TektonNamespace, kube.Selection{})
-	if kube.IsForbidden(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("looking for the Secrets of the run: %w", err)
-	}
-	verbs := map[string]string{n.GitSecret(): "git", n.SigningSecret(): "signing"}
-	var missing, hints []string
-	for _, name := range pipeline.Secrets(r.src.intent, n) {
-		if !slices.ContainsFunc(there.Items, func(o metav1.PartialObjectMetadata) bool { return o.Name == name }) {
-			missing = append(missing, name)
-			hints = append(hints, "lane secrets create "+verbs[name])
-		}
-	}
-	if missing == nil {
-		return nil
-	}
-	return fail.Fail(n.TektonNamespace, "make them with "+strings.Join(hints, " and "),
-		"the run's pods mount Secrets that are not there: %s", strings.Join(missing, ", "))
 }
