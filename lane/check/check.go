@@ -10,9 +10,9 @@
 // and a folder with a deploy/deploy.json of its own is judged by that one.
 //
 // Run changes nothing and asks no network. Its one effect is the optional memo
-// of scan results, which holds no secret. A file that cannot be read as text or
-// is too large to be looked at is itself a finding (rule C1), so nothing passes
-// unseen but images, fonts, audio and video.
+// of scan results, which holds no secret. A file that is too large to be looked at
+// is itself a finding (rule C1), and one that is no text is looked at without its
+// zero bytes, so nothing passes unseen but images, fonts, audio and video.
 package check
 
 import (

@@ -12,6 +12,7 @@ func TestA5_RefusesRetiredEnvironments(t *testing.T) {
 		{"below another heading", one("docs/x.md", "# History\n\nharbor-dev was.\n\n# Now\n\nharbor-prod is.\n"), "docs/x.md", "as if it were current"},
 		{"in Chinese", one("docs/x.md", "验收目标是 harbor_prod。\n"), "docs/x.md", "as if it were current"},
 		{"in YAML", one("x.yaml", "namespace: harbor-dev # retired\n"), "x.yaml", "as if it were current"},
+		{"in a binary file", one("x.bin", "\x00namespace: harbor-\x00dev\n"), "x.bin", "as if it were current"},
 		{"in Go", one("a.go", "package a\n\nconst ns = \"Harbor_Prod\"\n"), "a.go", "as if it were current"},
 	})
 	accepts(t, map[string]map[string]string{

@@ -20,13 +20,15 @@ import (
 type file struct {
 	git.Entry
 	data   []byte
-	text   []byte // in UTF-8; nil for what is no text
+	binary bool   // as git sees it
+	text   []byte // in UTF-8, of a binary file without its zero bytes; nil for media
 	lower  []byte // text with its letters in lower case
 	fields []fields.Field
 }
 
 func newFile(e git.Entry, data []byte) *file {
-	f := &file{Entry: e, data: data, text: asText(data)}
+	f := &file{Entry: e, data: data}
+	f.text, f.binary = asText(data)
 	f.lower = lowered(f.text)
 	for field := range fields.In(f.text) {
 		f.fields = append(f.fields, field)
@@ -34,9 +36,10 @@ func newFile(e git.Entry, data []byte) *file {
 	return f
 }
 
-// asText is data as UTF-8, or nil when it is no text. A zero byte makes a file
-// binary, as git sees it; UTF-16 has them and is text.
-func asText(data []byte) []byte {
+// asText is data as UTF-8. A zero byte makes a file binary, as git sees it, and UTF-16,
+// which has them, text. A binary file is looked at without them, so that one of them
+// hides nothing; images and the like are not looked at.
+func asText(data []byte) (text []byte, zeros bool) {
 	order, isUTF16 := map[string]binary.ByteOrder{"\xff\xfe": binary.LittleEndian, "\xfe\xff": binary.BigEndian}[string(data[:min(2, len(data))])]
 	switch {
 	case isUTF16:
@@ -44,15 +47,20 @@ func asText(data []byte) []byte {
 		for i := range units {
 			units[i] = order.Uint16(data[2*i:])
 		}
-		return []byte(string(utf16.Decode(units)))
-	case bytes.IndexByte(data, 0) >= 0:
-		return nil
-	case !utf8.Valid(data):
-		return bytes.ToValidUTF8(data, []byte("?")) // Latin-1 and the like
-	case data == nil:
-		return []byte{}
+		return []byte(string(utf16.Decode(units))), false
+	case bytes.IndexByte(data, 0) < 0:
+	case media(data):
+		return nil, true
+	default:
+		data, zeros = bytes.ReplaceAll(data, []byte{0}, nil), true
 	}
-	return data
+	if !utf8.Valid(data) {
+		data = bytes.ToValidUTF8(data, []byte("?")) // Latin-1 and the like
+	}
+	if data == nil {
+		data = []byte{}
+	}
+	return data, zeros
 }
 
 // media are contents that show or play something.
@@ -129,12 +137,12 @@ func (f *file) foreign() fail.Findings {
 	const hint = "build or fetch it where it is used, and pin it there by its digest"
 	for _, m := range magic {
 		// "MZ" and "BZh" may begin a text
-		if bytes.HasPrefix(f.data, []byte(m.begin)) && (f.text == nil || len(m.begin) > 3) {
+		if bytes.HasPrefix(f.data, []byte(m.begin)) && (f.binary || len(m.begin) > 3) {
 			return fail.Findings{f.whole("C1", hint, "%s does not belong in source", m.what)}
 		}
 	}
 	switch {
-	case len(f.data) > tarOffset && bytes.HasPrefix(f.data[tarOffset:], []byte(tarMark)) && f.text == nil:
+	case len(f.data) > tarOffset && bytes.HasPrefix(f.data[tarOffset:], []byte(tarMark)) && f.binary:
 		return fail.Findings{f.whole("C1", hint, "a tar archive does not belong in source")}
 	case bytes.HasPrefix(f.data, []byte(lfsMark)):
 		return fail.Findings{f.whole("C1", "track the file itself, or fetch it where it is used", "the file's content is not in the commit but in LFS")}

@@ -45,7 +45,7 @@ func (j *judge) links() (fail.Findings, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.text = asText(data)
+		f.text, f.binary = asText(data)
 		pages[e.Path] = readPage(f)
 	}
 	var found fail.Findings

@@ -5,14 +5,14 @@ import "github.com/pikasTech/agentrun/internal/fail"
 // credentials looks for credentials (rule C4).
 func (j *judge) credentials(f *file) fail.Findings {
 	content := f.text
-	if content == nil {
-		if media(f.data) {
-			return nil
-		}
+	switch {
+	case content == nil:
+		return nil
+	case f.binary:
 		content = printable(f.data)
 	}
 	hits := j.secrets.Scan(f.Path, content)
-	if f.text == nil {
+	if f.binary {
 		hits = append(hits, j.secrets.Scan(f.Path, der(f.data))...)
 	}
 	var found fail.Findings
