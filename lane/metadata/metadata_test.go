@@ -191,7 +191,7 @@ func TestReadTellsWhatIsNone(t *testing.T) {
 		n.Metadata() + "/notes":                 []byte("not ours"),
 		n.RuntimePath + "/hold.json":            []byte("nor this"),
 	}, n)
-	if r.Hold != nil || len(r.Hotfixes) != 1 || len(r.Problems) != 2 {
+	if r.Hold != nil || len(r.Hotfixes) != 1 || len(r.Problems) != 3 || !strings.Contains(r.Problems[1].Error()+r.Problems[2].Error(), ".lane/notes") {
 		t.Errorf("%+v", r)
 	}
 }
@@ -260,6 +260,7 @@ func FuzzCovers(f *testing.F) {
 func FuzzRead(f *testing.F) {
 	n := shop(f)
 	f.Add("hotfix/x.json", encoded(f, hotfix()), encoded(f, hold(f)))
+	f.Add("old/deployment.yaml", []byte("kind: Deployment\n"), encoded(f, hold(f)))
 	f.Add("hotfix/../hold.json", []byte("{}"), []byte("null"))
 	f.Fuzz(func(t *testing.T, name string, one, two []byte) {
 		r := metadata.Read(map[string][]byte{n.Metadata() + "/" + name: one, metadata.HoldPath(n): two}, n)

@@ -243,13 +243,13 @@ func TestC3_ExactContent(t *testing.T) {
 	apply(t, w.branch, w.release(w.commits[1], "api", "web"), promote.Promoted)
 	note := []byte("{\"note\": true}\n")
 	w.hand(t, map[string][]byte{
-		run + "/.lane/note.json":   note,
-		run + "/.lane/a/b":         []byte("x"),
-		run + "/extra.yaml":        []byte("kind: Pod\n"),
-		run + "/services/api.yaml": []byte("image: mine\n"),
-		run + "/.lanes":            []byte("not metadata"),
-		"README.md":                []byte("hello"),
-		"deploy/deploy.json":       []byte("{}"),
+		run + "/.lane/hotfixes/note.json": note,
+		run + "/.lane/a/b":                []byte("x"),
+		run + "/extra.yaml":               []byte("kind: Pod\n"),
+		run + "/services/api.yaml":        []byte("image: mine\n"),
+		run + "/.lanes":                   []byte("not metadata"),
+		"README.md":                       []byte("hello"),
+		"deploy/deploy.json":              []byte("{}"),
 	})
 	// web leaves the lane; api's manifest goes back to what the release says.
 	r := w.release(w.commits[2])
@@ -260,11 +260,11 @@ func TestC3_ExactContent(t *testing.T) {
 	}
 	out := apply(t, w.branch, r, promote.Promoted)
 	w.wantChanges(t, out.Changes, nil, []string{"catalog", "services/api.yaml"},
-		[]string{".lanes", "README.md", "deploy/deploy.json", "extra.yaml", "services/web.yaml"})
-	if diff := cmp.Diff([]string{".lane/a/b", ".lane/note.json", "catalog", "namespace.yaml", "services/api.yaml"}, w.files(t)); diff != "" {
+		[]string{".lane/a/b", ".lanes", "README.md", "deploy/deploy.json", "extra.yaml", "services/web.yaml"})
+	if diff := cmp.Diff([]string{".lane/hotfixes/note.json", "catalog", "namespace.yaml", "services/api.yaml"}, w.files(t)); diff != "" {
 		t.Error(diff)
 	}
-	if got := w.git(t, "show", w.branch.Names.GitopsRef()+":"+run+"/.lane/note.json"); got+"\n" != string(note) {
+	if got := w.git(t, "show", w.branch.Names.GitopsRef()+":"+run+"/.lane/hotfixes/note.json"); got+"\n" != string(note) {
 		t.Errorf("metadata %q", got)
 	}
 }
@@ -277,7 +277,7 @@ func TestC3_RepairsWhatHandsDid(t *testing.T) {
 	apply(t, w.branch, w.release(w.commits[1], "api", "web"), promote.Promoted)
 	want := w.files(t)
 	wanted := w.git(t, "rev-parse", w.branch.Names.GitopsRef()+"^{tree}")
-	w.hand(t, map[string][]byte{run + "/services/api.yaml/x": nil}, run+"/services/api.yaml")
+	w.hand(t, map[string][]byte{run + "/services/api.yaml/x": nil, run + "/.lane/old/deployment.yaml": nil, run + "/.lane/hotfixes/x/y.json": nil}, run+"/services/api.yaml")
 	index := t.TempDir() + "/index"
 	t.Setenv("GIT_INDEX_FILE", index)
 	w.git(t, "read-tree", w.branch.Names.GitopsRef())

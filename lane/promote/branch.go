@@ -166,6 +166,5 @@ func find(files []git.Entry, path string) (git.Entry, bool) {
 }
 
 // isMetadata reports whether path is the lane's metadata, which promotions carry.
-func (b Branch) isMetadata(path string) bool {
-	return strings.HasPrefix(path, b.Names.Metadata()+"/")
-}
+// Whatever else lies beside it goes with the next one.
+func (b Branch) isMetadata(path string) bool { return metadata.Is(b.Names, path) }

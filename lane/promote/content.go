@@ -63,7 +63,7 @@ func (b Branch) admit(files map[string][]byte, commit string) (*catalog.Catalog,
 		if p != b.Names.ArtifactCatalog && !strings.HasPrefix(p, b.Names.RuntimePath+"/") || path.Clean(p) != p {
 			return nil, fail.Refuse("D4", p, hint, "a release writes its catalog and below %s, nothing else", b.Names.RuntimePath)
 		}
-		if p == b.Names.Metadata() || b.isMetadata(p) {
+		if strings.HasPrefix(p+"/", b.Names.Metadata()+"/") {
 			return nil, fail.Refuse("C3", p, hint, "a release carries the lane's metadata and does not write it")
 		}
 		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {

@@ -241,17 +241,17 @@ func TestRecordChangesMetadataAlone(t *testing.T) {
 			return map[string][]byte{path: []byte("a note\n")}, nil, nil
 		}}
 	}
-	out := w.record(t, w.branch, put(n.Metadata()+"/note"), promote.Recorded)
+	out := w.record(t, w.branch, put(metadata.HotfixPath(n, "note")), promote.Recorded)
 	if w.tree(t, out.Commit) != w.tree(t, promoted) || promote.Trailer(w.message(t), promote.TrailerBy) != ada {
 		t.Errorf("message %q", w.message(t))
 	}
-	w.record(t, w.elsewhere(t), put(n.Metadata()+"/note"), promote.NothingToChange)
-	dry := put(n.Metadata() + "/more")
+	w.record(t, w.elsewhere(t), put(metadata.HotfixPath(n, "note")), promote.NothingToChange)
+	dry := put(metadata.HotfixPath(n, "more"))
 	dry.DryRun = true
 	if out := w.record(t, w.branch, dry, promote.Recorded); out.Commit != w.head(t) || !out.DryRun {
 		t.Errorf("outcome %+v", out)
 	}
-	for _, path := range []string{n.ArtifactCatalog, n.RuntimePath + "/network.yaml", n.Metadata(), "README.md"} {
+	for _, path := range []string{n.ArtifactCatalog, n.RuntimePath + "/network.yaml", n.Metadata(), n.Metadata() + "/note", "README.md"} {
 		_, err := w.branch.Record(t.Context(), put(path))
 		wantFail(t, err, fail.Refused, "C3", "metadata")
 		_, err = w.branch.Record(t.Context(), promote.Record{Verb: "note", By: ada, Make: func(*promote.Head) (map[string][]byte, []string, error) {
@@ -259,7 +259,7 @@ func TestRecordChangesMetadataAlone(t *testing.T) {
 		}})
 		wantFail(t, err, fail.Refused, "C3", "metadata")
 	}
-	bad := put(n.Metadata() + "/note2")
+	bad := put(metadata.HotfixPath(n, "note2"))
 	bad.By = "Ada\nLane-Promotion: " + w.commits[0]
 	if _, err := w.branch.Record(t.Context(), bad); err == nil || fail.HintOf(err) == "" {
 		t.Errorf("a second line: %v", err)

@@ -85,5 +85,5 @@ func Trailer(message, key string) string {
 }
 
 func (b Branch) noMetadata(path string) error {
-	return fail.Refuse("C3", path, "this is a defect of lane: report it", "only files below %s are the lane's metadata", b.Names.Metadata())
+	return fail.Refuse("C3", path, "this is a defect of lane: report it", "only a hold and the records of hotfixes below %s are the lane's metadata", b.Names.Metadata())
 }

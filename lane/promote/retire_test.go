@@ -47,7 +47,7 @@ func TestRetire(t *testing.T) {
 	w := newWorld(t, 4)
 	apply(t, w.branch, w.release(w.commits[1], "api", "web"), promote.Promoted)
 	w.record(t, w.branch, promote.Record{Verb: "hotfix", By: ada, Make: func(*promote.Head) (map[string][]byte, []string, error) {
-		return map[string][]byte{w.branch.Names.Metadata() + "/hotfix/x.json": []byte("{}\n")}, nil, nil
+		return map[string][]byte{w.branch.Names.Metadata() + "/hotfixes/x.json": []byte("{}\n")}, nil, nil
 	}}, promote.Recorded)
 	before := w.head(t)
 
@@ -66,7 +66,7 @@ func TestRetire(t *testing.T) {
 	if out.Commit != w.head(t) || out.Previous != before || w.git(t, "rev-parse", out.Commit+"~1") != before {
 		t.Errorf("outcome %+v", out)
 	}
-	if diff := cmp.Diff([]string{".lane/hold.json", ".lane/hotfix/x.json", "catalog", "namespace.yaml"}, w.files(t)); diff != "" {
+	if diff := cmp.Diff([]string{".lane/hold.json", ".lane/hotfixes/x.json", "catalog", "namespace.yaml"}, w.files(t)); diff != "" {
 		t.Error(diff)
 	}
 	if text := w.message(t); !strings.HasPrefix(text, "retire shop v0.3 "+w.commits[1][:12]) || promote.Trailer(text, promote.TrailerBy) != ada || promote.Trailer(text, promote.TrailerSource) != "" {

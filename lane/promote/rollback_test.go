@@ -179,7 +179,7 @@ func TestC3_AnySequenceKeepsContentAndMetadata(t *testing.T) {
 				}
 			default:
 				put, remove := map[string][]byte{}, []string{}
-				note := n.Metadata() + "/notes/" + rapid.SampledFrom([]string{"a", "b"}).Draw(r, "note")
+				note := metadata.HotfixPath(n, rapid.SampledFrom([]string{"a", "b"}).Draw(r, "note"))
 				switch what {
 				case "hold":
 					data, err := metadata.NewHold(n, w.commits[at], ada, fmt.Sprint("step ", step), clock(), time.Time{}).Encode(n)

@@ -137,7 +137,7 @@ func (l *lane) release() {
 	l.catalog.RenderDigest = tree.Digest()
 	data, err := l.catalog.Encode()
 	l.must(err)
-	l.files = map[string][]byte{l.names.ArtifactCatalog: data, l.names.Metadata() + "/notes": []byte("kept\n")}
+	l.files = map[string][]byte{l.names.ArtifactCatalog: data}
 	maps.Copy(l.files, tree)
 }
 

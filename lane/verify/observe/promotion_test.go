@@ -14,6 +14,7 @@ import (
 	"github.com/pikasTech/agentrun/internal/kube/kubetest"
 	"github.com/pikasTech/agentrun/internal/scratch"
 	"github.com/pikasTech/agentrun/lane/catalog"
+	"github.com/pikasTech/agentrun/lane/metadata"
 	"github.com/pikasTech/agentrun/lane/names"
 	"github.com/pikasTech/agentrun/lane/promote"
 	"github.com/pikasTech/agentrun/lane/publish"
@@ -85,7 +86,7 @@ func (l *line) promote(of string) string {
 
 func (l *line) record(of, says, note string) string {
 	l.Helper()
-	return l.commit(of, "hold", map[string]string{promote.TrailerPromotion: says}, map[string][]byte{l.names.Metadata() + "/note": []byte(note)})
+	return l.commit(of, "hold", map[string]string{promote.TrailerPromotion: says}, map[string][]byte{metadata.HotfixPath(l.names, "note"): []byte(note)})
 }
 
 func (l *line) see(o observe.Observer) verify.Gitops {
@@ -184,13 +185,13 @@ func TestI10_FindsWhatARestartStandsOn(t *testing.T) {
 	again := func(more map[string][]byte) string {
 		return l.commit(a, "restart", map[string]string{promote.TrailerSource: a, promote.TrailerRestart: "0123456789abcdef=api"}, more)
 	}
-	id := again(map[string][]byte{l.names.RuntimePath + "/web.yaml": []byte("more\n"), l.names.Metadata() + "/note": []byte("y")})
+	id := again(map[string][]byte{l.names.RuntimePath + "/web.yaml": []byte("more\n"), metadata.HotfixPath(l.names, "note"): []byte("y")})
 	for range 2 {
 		r := l.see(o).Replaced
 		if !r.Found || r.Value.By != id || r.Value.Parents != 1 || r.Value.Commit != held || r.Value.Catalog.SourceCommitID != a {
 			t.Fatalf("%+v", r)
 		}
-		if want := []string{l.names.Metadata() + "/note", l.names.RuntimePath + "/web.yaml"}; !slices.Equal(r.Value.Changed, want) {
+		if want := []string{metadata.HotfixPath(l.names, "note"), l.names.RuntimePath + "/web.yaml"}; !slices.Equal(r.Value.Changed, want) {
 			t.Errorf("changed %q, want %q", r.Value.Changed, want)
 		}
 		l.record(a, id, "x")
