@@ -146,8 +146,8 @@ func (r *releaser) run(ctx context.Context) error {
 	return r.start(ctx, choice.Next)
 }
 
-// undone reports whether the lane went back from the commit after it was released:
-// what is promoted is older.
+// undone reports whether the commit is released no more: the lane went back from it and
+// what is promoted is older, or its services were taken away when it was retired.
 func (r *releaser) undone(ctx context.Context) (bool, error) {
 	b, h, err := r.app.writableBranch(ctx, r.src, &target{})
 	if err != nil {
@@ -155,8 +155,13 @@ func (r *releaser) undone(ctx context.Context) (bool, error) {
 	}
 	defer h.close()
 	head, err := b.Head(ctx)
-	if err != nil || len(head.Catalog.Services) == 0 || head.Catalog.SourceCommitID == r.src.commit {
+	switch {
+	case err != nil:
 		return false, err
+	case len(head.Catalog.Services) == 0:
+		return len(r.src.intent.EnabledServices()) > 0, nil
+	case head.Catalog.SourceCommitID == r.src.commit:
+		return false, nil
 	}
 	return h.isAncestor(ctx, head.Catalog.SourceCommitID, r.src.commit)
 }

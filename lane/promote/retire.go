@@ -17,7 +17,7 @@ type Retirement struct {
 	// called again for each head.
 	Make func(head *Head) (map[string][]byte, error)
 
-	Hold   *metadata.Hold // goes to the branch in the same commit, unless a live one is there
+	Hold   *metadata.Hold // goes to the branch in the same commit, unless one is there that holds for good
 	DryRun bool           // everything but the push
 }
 
@@ -45,7 +45,7 @@ func (b Branch) retire(head *Head, r Retirement) (proposal, error) {
 	}
 	out := b.unchanged(head)
 	out.DryRun, out.Changes = r.DryRun, compare(head.Files, files, b.isMetadata)
-	if there, err := head.Hold(); err != nil || there == nil || !there.Live(b.Now()) {
+	if there, err := head.Hold(); err != nil || there == nil || there.Until != "" {
 		path := metadata.HoldPath(b.Names)
 		data, err := r.Hold.Encode(b.Names)
 		if err != nil {

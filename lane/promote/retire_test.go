@@ -89,17 +89,17 @@ func TestRetire(t *testing.T) {
 	apply(t, w.branch, w.release(w.commits[2], "api"), promote.Promoted)
 }
 
-// A live hold says why the lane is held, and stays; one that has expired or cannot be
+// A hold for good says why the lane is held, and stays; one that expires or cannot be
 // read would let releases in again.
-func TestRetireLeavesALiveHold(t *testing.T) {
+func TestRetireLeavesAHoldForGood(t *testing.T) {
 	for name, tt := range map[string]struct {
 		hold  []byte // nil is that of w.hold
 		until time.Time
 		later time.Duration // when the lane is retired
 		stays bool
 	}{
-		"live":       {until: clock().Add(time.Hour), stays: true},
 		"for good":   {stays: true},
+		"for now":    {until: clock().Add(time.Hour)},
 		"expired":    {until: clock().Add(time.Hour), later: 2 * time.Hour},
 		"unreadable": {hold: []byte("{}\n")},
 	} {

@@ -106,6 +106,9 @@ func days(t *testing.T) []day {
 			edit(e, "config.yaml", "namespace: shop-v03", "namespace: shop-v02")
 		}},
 		{"a link lies among the manifests", "C3", "x.yaml", func(e *verify.Evidence) { e.Gitops.Value.Odd = []string{runtime + "x.yaml"} }},
+		{"a manifest hides beside the lane's metadata", "C3", "old/api.yaml: it is no document of the lane", func(e *verify.Evidence) {
+			e.Gitops.Value.Files[runtime+".lane/old/api.yaml"] = []byte("kind: Deployment\n")
+		}},
 		{"a credential was pushed to the branch", "C4", "a private key", func(e *verify.Evidence) {
 			e.Gitops.Value.Secrets = []string{runtime + "config.yaml:3:7: a private key"}
 		}},
