@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/pikasTech/agentrun/lab/debian"
 )
 
 func downCommand() *cobra.Command {
@@ -17,7 +20,7 @@ func downCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := l.Down(cmd.Context()); err != nil || !cache {
+			if err := errors.Join(l.Down(cmd.Context()), debian.Allow()); err != nil || !cache {
 				return err
 			}
 			return os.RemoveAll(l.Cache)

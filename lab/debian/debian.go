@@ -39,8 +39,12 @@ func Missing(ctx context.Context, packages []string) []string {
 	return missing
 }
 
-// policy is asked by Debian's packages before they start a service.
-const policy = "/usr/sbin/policy-rc.d"
+// policy is asked by Debian's packages before they start a service. What it says here
+// tells it from the machine's own.
+const (
+	policy = "/usr/sbin/policy-rc.d"
+	denial = "#!/bin/sh\n# the lab installs packages\nexit 101\n"
+)
 
 // Install installs those of the packages that are missing.
 func Install(ctx context.Context, packages []string, say io.Writer) error {
@@ -54,11 +58,11 @@ func Install(ctx context.Context, packages []string, say io.Writer) error {
 			"installing %s: there is no apt-get", strings.Join(missing, " "))
 	}
 	fmt.Fprintf(say, "installing Debian packages: %s\n", strings.Join(missing, " "))
-	allow, err := deny()
+	allow, err := deny(policy)
 	if err != nil {
 		return problem.New(hint, "keeping %s from starting services: %w", strings.Join(missing, " "), err)
 	}
-	defer allow()
+	defer func() { _ = allow() }() // the next one takes it for its own
 	if err := apt(ctx, "update", "-qq"); err != nil {
 		return problem.New("look at the machine's network and /etc/apt, then run it again", "%w", err)
 	}
@@ -69,20 +73,37 @@ func Install(ctx context.Context, packages []string, say io.Writer) error {
 }
 
 // deny forbids services to start, until the function that it returns is called. A
-// policy that is there already is the machine's own and stays.
-func deny() (func(), error) {
+// policy that is the machine's own stays.
+func deny(policy string) (allow func() error, err error) {
+	if err := permit(policy); err != nil {
+		return nil, err
+	}
 	file, err := os.OpenFile(policy, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
 	if errors.Is(err, fs.ErrExist) {
-		return func() {}, nil
+		return func() error { return nil }, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	if _, err := file.WriteString("#!/bin/sh\nexit 101\n"); err != nil {
+	if _, err := file.WriteString(denial); err != nil {
 		return nil, errors.Join(err, os.Remove(policy))
 	}
-	return func() { _ = os.Remove(policy) }, nil
+	return func() error { return permit(policy) }, nil
+}
+
+// Allow lets services start again that an installation which was killed has forbidden.
+func Allow() error { return permit(policy) }
+
+func permit(policy string) error {
+	said, err := os.ReadFile(policy)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && string(said) != denial {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Remove(policy)
 }
 
 func apt(ctx context.Context, args ...string) error {
