@@ -301,7 +301,7 @@ func TestRun_EvictedAndDeleted(t *testing.T) {
 // attempt, and the run says which.
 func TestRun_OutOfMemory(t *testing.T) {
 	u := theLane(t).users()
-	id := u.submit("run (head -c 8G /dev/zero | tail -c 4G > /dev/null); echo exit $?", "say done")
+	id := u.submit("run (dd if=/dev/zero of=/dev/null bs=3G count=1 iflag=fullblock); echo exit $?", "say done") // at once: Codex waits ten seconds
 	events := u.watch(id).ended()
 	r := u.show(id)
 	switch command := of(events, "command.completed"); {
