@@ -36,15 +36,17 @@ type Timing struct {
 	Patience  time.Duration // before each harder way to stop it
 	Late      time.Duration // for items that come after the turn's end
 	Flush     time.Duration // between the reports of a text that goes on
-	Farewell  time.Duration // for the last events, the artifacts and the ending, after the deadline
+	Farewell  time.Duration // for the last events, the artifacts and the ending, after the agent's end
+	Grace     time.Duration // for everything, once the pod was asked to end
 	Retry     time.Duration // before the first repetition of a request
 }
 
-// DefaultTiming is the timing in a cluster. All of the stop takes less than a pod's
-// grace of 60 seconds, if the manager answers.
+// DefaultTiming is the timing in a cluster. Stopping an agent takes half a minute at
+// worst; Grace is ten seconds less than what lane gives a Job's pod (jobGrace in
+// lane/render), after which the kubelet kills it in the middle of whatever it tells.
 var DefaultTiming = Timing{
 	Claim: 2 * time.Minute, Heartbeat: 10 * time.Second, Hello: 10 * time.Second, Patience: 5 * time.Second,
-	Late: 500 * time.Millisecond, Flush: 50 * time.Millisecond, Farewell: 90 * time.Second, Retry: 200 * time.Millisecond,
+	Late: 500 * time.Millisecond, Flush: 50 * time.Millisecond, Farewell: 90 * time.Second, Grace: 110 * time.Second, Retry: 200 * time.Millisecond,
 }
 
 // cause is why an attempt is stopped from outside.
@@ -127,7 +129,14 @@ func newAttempt(ctx context.Context, cfg Config, up *upstream, task run.Assignme
 	a := &attempt{cfg: cfg, up: up, task: task, profile: task.Profile, began: cfg.Now()}
 	a.work, a.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	a.tell, a.farewell = context.WithCancelCause(context.WithoutCancel(ctx))
-	a.detach = context.AfterFunc(ctx, func() { a.stop(causeEvicted) })
+	a.detach = context.AfterFunc(ctx, func() {
+		a.stop(causeEvicted)
+		select {
+		case <-time.After(cfg.Timing.Grace):
+			a.farewell(errors.New("the pod's grace was over"))
+		case <-a.tell.Done():
+		}
+	})
 	redact := newRedactor(knownSecrets(cfg.CodexHome, cfg.TokenFile))
 	up.learn = func(token string) { redact.add(token) } // the kubelet renews it
 	a.log = &stderr{}
