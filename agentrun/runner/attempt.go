@@ -179,7 +179,11 @@ func (a *attempt) run() run.Ending {
 	<-sent
 	dead()
 	<-beating
-	if err := a.feed.err(); err == nil || !errors.Is(err, errSuperseded) {
+	err := a.feed.err()
+	if err != nil && ending.State == run.Succeeded && a.tell.Err() == nil {
+		ending.State, ending.Reason, ending.Message = run.Failed, run.Internal, cut(a.say.redact.text(err.Error()), 4000) // see newAttempt
+	}
+	if !errors.Is(err, errSuperseded) {
 		// Without its last events an ending still tells more than silence.
 		if err := a.up.finish(a.tell, ending); err != nil && !errors.Is(err, errSuperseded) {
 			ending.Message = joined(ending.Message, "the manager was not told: "+err.Error())
@@ -208,9 +212,13 @@ func (a *attempt) beat(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		switch receipt, err := a.up.heartbeat(ctx); {
+		switch receipt, err := a.feed.beat(ctx); {
 		case errors.Is(err, errSuperseded):
 			a.stop(causeSuperseded)
+			return
+		case errors.Is(err, errForged):
+			a.feed.fail(err)
+			a.stop(&cause{run.Failed, run.Internal, err.Error()})
 			return
 		case err == nil && receipt.Cancel:
 			a.stop(causeCancel)

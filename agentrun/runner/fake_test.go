@@ -158,6 +158,33 @@ func TestLongOutput(t *testing.T) {
 	}
 }
 
+// TestOutputsLeaveRoomForTheResults: an agent whose commands say much does not lose what it
+// is there for, and what is missing is said.
+func TestOutputsLeaveRoomForTheResults(t *testing.T) {
+	t.Parallel()
+	m := newManager(t, "do it")
+	if _, err := Run(t.Context(), fake(t, m, "many_outputs")); err != nil {
+		t.Fatal(err)
+	}
+	if m.artifacts["diff.patch"] != "+a line\n" || m.artifacts["final-message.md"] != "that was much" {
+		t.Errorf("diff.patch is %q, final-message.md %q", m.artifacts["diff.patch"], m.artifacts["final-message.md"])
+	}
+	outputs, missed := 0, 0
+	for name := range m.artifacts {
+		if strings.HasPrefix(name, "output-") {
+			outputs++
+		}
+	}
+	for _, line := range m.story() {
+		if strings.HasPrefix(line, "warning | output-call_") && strings.Contains(line, "was not kept") {
+			missed++
+		}
+	}
+	if outputs != turnArtifacts || outputs+missed != 70 {
+		t.Errorf("%d outputs are kept, of %d it is said that they are not", outputs, missed)
+	}
+}
+
 // TestSIGTERM: a pod that has to go says so, and the run may be tried again.
 func TestSIGTERM(t *testing.T) {
 	t.Parallel()

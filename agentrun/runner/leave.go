@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -33,17 +34,22 @@ func (a *attempt) leave(ending *run.Ending) {
 	}
 }
 
+// turnArtifacts are those of run.MaxArtifacts that may come while the agent works, such
+// as long outputs. The results, which come at the end, have the other places.
+const turnArtifacts = 48
+
 // keep stores an artifact. One that cannot be stored is reported and missed, but fails
 // nothing.
 func (a *attempt) keep(name, mediaType, text string) {
 	var err error
-	switch a.kept++; {
-	case a.kept > run.MaxArtifacts:
-		err = errors.New("the attempt has too many artifacts")
+	switch {
+	case a.kept >= turnArtifacts && !a.leaving:
+		err = fmt.Errorf("there are %d already, and the other places are for the results", a.kept)
 	case len(text) > run.MaxArtifactBytes:
 		text = cut(text, run.MaxArtifactBytes)
 		fallthrough
 	default:
+		a.kept++
 		ctx, done := a.keeping()
 		err = a.up.artifact(ctx, name, mediaType, []byte(text))
 		done()
