@@ -14,14 +14,15 @@ import (
 
 // Config is what a runner is given by its Job.
 type Config struct {
-	ManagerURL string   // http(s)://host:port
-	TokenFile  string   // with the pod's projected ServiceAccount token
-	Codex      string   // path of Codex's native binary
-	CodexHome  string   // filled by FillHome
-	Workspace  string   // the folder that the agent works in
-	Version    string   // of this program, told to Codex
-	Env        []string // of Codex, see CodexEnv
-	Orphans    func()   // ends what Codex has left running, such as EndOrphans
+	ManagerURL string          // http(s)://host:port
+	TokenFile  string          // with the pod's projected ServiceAccount token
+	Codex      string          // path of Codex's native binary
+	CodexHome  string          // filled by FillHome
+	Workspace  string          // the folder that the agent works in
+	Version    string          // of this program, told to Codex
+	Env        []string        // of Codex, see CodexEnv
+	Reap       func(codex int) // takes in what Codex leaves behind and has ended, such as ReapOrphans
+	Orphans    func()          // ends what Codex has left running, such as EndOrphans
 	HTTP       *http.Client
 	Now        func() time.Time
 
@@ -36,6 +37,7 @@ type Timing struct {
 	Patience  time.Duration // before each harder way to stop it
 	Late      time.Duration // for items that come after the turn's end
 	Flush     time.Duration // between the reports of a text that goes on
+	Reap      time.Duration // between looks for what Codex has left behind
 	Farewell  time.Duration // for the last events, the artifacts and the ending, after the agent's end
 	Grace     time.Duration // for everything, once the pod was asked to end
 	Retry     time.Duration // before the first repetition of a request
@@ -46,7 +48,7 @@ type Timing struct {
 // lane/render), after which the kubelet kills it in the middle of whatever it tells.
 var DefaultTiming = Timing{
 	Claim: 2 * time.Minute, Heartbeat: 10 * time.Second, Hello: 10 * time.Second, Patience: 5 * time.Second,
-	Late: 500 * time.Millisecond, Flush: 50 * time.Millisecond, Farewell: 90 * time.Second, Grace: 110 * time.Second, Retry: 200 * time.Millisecond,
+	Late: 500 * time.Millisecond, Flush: 50 * time.Millisecond, Reap: time.Second, Farewell: 90 * time.Second, Grace: 110 * time.Second, Retry: 200 * time.Millisecond,
 }
 
 // cause is why an attempt is stopped from outside.

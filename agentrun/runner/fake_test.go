@@ -201,6 +201,24 @@ func TestSIGTERM(t *testing.T) {
 	}
 }
 
+// TestReapsWhileTheAgentWorks: not only at its end, which may be a day away.
+func TestReapsWhileTheAgentWorks(t *testing.T) {
+	t.Parallel()
+	m := newManager(t, "do it")
+	ctx, cancel := context.WithCancel(t.Context())
+	cfg := fake(t, m, "hang")
+	cfg.Timing.Reap = time.Millisecond
+	cfg.Reap = func(codex int) {
+		if codex <= 0 {
+			t.Errorf("codex is process %d", codex)
+		}
+		cancel() // or nothing ends this
+	}
+	if ending, _ := Run(ctx, cfg); ending.Reason != run.Evicted {
+		t.Errorf("it ends as %+v", ending)
+	}
+}
+
 // TestClaimRefused: a pod that speaks for nothing begins nothing.
 func TestClaimRefused(t *testing.T) {
 	m := newManager(t, "do it")
