@@ -139,7 +139,7 @@ func newAttempt(ctx context.Context, cfg Config, up *upstream, task run.Assignme
 		case <-a.tell.Done():
 		}
 	})
-	redact := newRedactor(knownSecrets(cfg.CodexHome, cfg.TokenFile))
+	redact := newRedactor(append(knownSecrets(cfg.CodexHome, cfg.TokenFile), knownConfig(cfg.CodexHome)...))
 	up.learn = func(token string) { redact.add(token) } // the kubelet renews it
 	a.log = &stderr{}
 	a.feed = newFeed(up, task.NextEvent, func() { a.stop(causeCancel) }, func(err error) {

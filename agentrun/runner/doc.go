@@ -15,9 +15,10 @@
 //     runs, by cancellation, by SIGTERM, by Codex's own end, or because the manager has
 //     given it to another. Then Codex is asked to stop, then made to, and nothing that
 //     it started is left running.
-//   - Credentials that the runner knows of (the Codex home's, its own token) are taken
-//     out of everything that it reports (rule C4). Codex gets an environment without
-//     any, and an API key's file is removed as soon as Codex has read it.
+//   - Credentials that the runner knows of (those of auth.json and of config.toml, its own
+//     token) are taken out of everything that it reports (rule C4). Codex gets an
+//     environment without any, and an API key's file is removed as soon as Codex has read
+//     it. In config.toml a credential is known by the name that it stands under.
 //
 // The package writes the Codex home and the workspace, talks to the manager alone, and
 // reads no environment variable but those that Codex's environment is made of.
