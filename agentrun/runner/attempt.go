@@ -112,19 +112,21 @@ type attempt struct {
 	profile run.Profile
 	began   time.Time
 
-	work     context.Context // ends when the agent has to stop, with a *cause
-	stop     context.CancelCauseFunc
-	tell     context.Context // ends when nothing can be told any more
-	feed     *feed
-	say      *translator
-	session  *codex.Session
-	about    run.SessionData
-	thread   codex.Thread
-	log      *stderr
-	kept     int  // artifacts
-	leaving  bool // the agent has ended
-	detach   func() bool
-	farewell context.CancelCauseFunc
+	work       context.Context // ends when the agent has to stop, with a *cause
+	stop       context.CancelCauseFunc
+	tell       context.Context // ends when nothing can be told any more
+	feed       *feed
+	say        *translator
+	session    *codex.Session
+	about      run.SessionData
+	thread     codex.Thread
+	log        *stderr
+	kept       int              // artifacts
+	leaving    bool             // the agent has ended
+	before     map[string]stamp // the workspace's files before the agent worked there
+	unsurveyed error            // why they are not known
+	detach     func() bool
+	farewell   context.CancelCauseFunc
 }
 
 func newAttempt(ctx context.Context, cfg Config, up *upstream, task run.Assignment) *attempt {

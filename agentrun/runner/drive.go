@@ -25,6 +25,7 @@ func (a *attempt) drive() run.Ending {
 	if ending, ok := a.tryConfig(); !ok {
 		return ending
 	}
+	a.survey()
 	session, err := codex.Start(a.command("--strict-config"))
 	if err != nil {
 		return a.ended(run.Failed, run.ConfigInvalid, "%v", err)

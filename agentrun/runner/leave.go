@@ -32,6 +32,7 @@ func (a *attempt) leave(ending *run.Ending) {
 	if text := a.log.text(); ending.State == run.Failed && text != "" {
 		a.keep("codex-stderr.txt", "text/plain; charset=utf-8", a.say.redact.text(text))
 	}
+	a.keepWorkspace(ending.State) // the last: it may be large
 }
 
 // turnArtifacts are those of run.MaxArtifacts that may come while the agent works, such
