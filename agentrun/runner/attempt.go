@@ -220,7 +220,7 @@ func (a *attempt) beat(ctx context.Context) {
 		case errors.Is(err, errSuperseded):
 			a.stop(causeSuperseded)
 			return
-		case errors.Is(err, errForged):
+		case errors.Is(err, errForged), errors.Is(err, errForgot):
 			a.feed.fail(err)
 			a.stop(&cause{run.Failed, run.Internal, err.Error()})
 			return

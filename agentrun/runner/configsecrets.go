@@ -42,8 +42,16 @@ func credentialsIn(v any, named bool) []string {
 		}
 	case map[string]any:
 		for name, member := range v {
-			if named || !namesVariable(name) {
-				found = append(found, credentialsIn(member, named || namesCredential(name))...)
+			switch chosen, _ := member.(map[string]any); {
+			case named:
+				found = append(found, credentialsIn(member, true)...)
+			case namesVariable(name):
+			case chosen != nil && namesChosen(name):
+				for _, one := range chosen {
+					found = append(found, credentialsIn(one, false)...)
+				}
+			default:
+				found = append(found, credentialsIn(member, namesCredential(name))...)
 			}
 		}
 	case []any:
@@ -72,6 +80,12 @@ func namesCredential(name string) bool {
 	return slices.ContainsFunc([]string{"token", "key", "secret", "password", "passwd", "authorization", "cookie"}, func(word string) bool {
 		return strings.Contains(name, word)
 	})
+}
+
+// namesChosen reports whether the members of the table with this name have names of
+// people's choice, which say nothing: [mcp_servers.keynote].
+func namesChosen(name string) bool {
+	return slices.Contains([]string{"mcp_servers", "model_providers", "profiles", "projects"}, name)
 }
 
 // namesVariable reports whether what has this name are names of variables of the

@@ -46,6 +46,8 @@ func TestC4_ConfigHoldsCredentials(t *testing.T) {
 		"model = \"a-model-with-a-name\"\nmodel_max_output_tokens = 1234567890",
 		"[mcp_servers.one]\nargs = [\"--verbose\", \"a-model-with-a-name\"]",
 		fmt.Sprintf("[mcp_servers.one.env]\nHOME = %q", dir),
+		"[mcp_servers.keynote]\ncommand = \"a-model-with-a-name\"",
+		"[projects.\"/workspace/token\"]\ntrust_level = \"a-model-with-a-name\"",
 		"cli_auth_credentials_store = \"ephemeral\"",
 		"",
 	}

@@ -20,9 +20,23 @@ const (
 	batchTime  = 50 * time.Millisecond // that an event waits for others
 )
 
-// errForged is that the manager has events of this attempt that did not come from here.
-// Who else could have reported them is whoever read the token: the agent.
-var errForged = errors.New("somebody else reports events with this attempt's token")
+// What it means that the manager counts other events than those that came from here. Who
+// else could have reported some is whoever read the token: the agent.
+var (
+	errForged = errors.New("somebody else reports events with this attempt's token")
+	errForgot = errors.New("the manager has forgotten events")
+)
+
+// counted compares the next event that the manager expects with what it must be.
+func counted(next, want int64) error {
+	switch {
+	case next > want:
+		return fmt.Errorf("%w: event %d is the next one, not %d", errForged, next, want)
+	case next < want:
+		return fmt.Errorf("%w: event %d is the next one, not %d", errForgot, next, want)
+	}
+	return nil
+}
 
 // feed carries events to the manager in the order in which they are put. One goroutine
 // runs it.
@@ -122,8 +136,8 @@ func (f *feed) send(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reporting events: %w", err)
 	}
-	if next := report.First + int64(n); receipt.NextEvent != next {
-		return fmt.Errorf("reporting events: %w: event %d is the next one, not %d", errForged, receipt.NextEvent, next)
+	if err := counted(receipt.NextEvent, report.First+int64(n)); err != nil {
+		return fmt.Errorf("reporting events: %w", err)
 	}
 	f.mu.Lock()
 	f.sending = false
@@ -152,8 +166,8 @@ func (f *feed) beat(ctx context.Context) (run.Receipt, error) {
 	f.mu.Lock()
 	idle = idle && f.sent == sent
 	f.mu.Unlock()
-	if idle && receipt.NextEvent != first {
-		return receipt, fmt.Errorf("giving a sign of life: %w: event %d is the next one, not %d", errForged, receipt.NextEvent, first)
+	if err := counted(receipt.NextEvent, first); err != nil && idle {
+		return receipt, fmt.Errorf("giving a sign of life: %w", err)
 	}
 	return receipt, nil
 }
