@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -118,8 +119,23 @@ func exitCode(err error) int {
 // reports: whole, in pieces, in output, in a diff, in an item of an unknown kind, in its
 // log and in its error.
 func TestC4_NothingKnownLeaves(t *testing.T) {
-	m := newManager(t, "do it")
-	ending, err := Run(t.Context(), fake(t, m, "secrets"))
+	for name, content := range map[string]string{
+		authFile:   codextest.Auth(),
+		configFile: "[mcp_servers.one.env]\nA = \"" + codextest.Key + "\"\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t, "do it")
+			cfg := fake(t, m, "secrets")
+			must(t, os.WriteFile(filepath.Join(cfg.CodexHome, authFile), []byte(auth), 0o600)) // another key
+			must(t, os.WriteFile(filepath.Join(cfg.CodexHome, name), []byte(content), 0o600))
+			nothingLeaves(t, m, cfg)
+		})
+	}
+}
+
+func nothingLeaves(t *testing.T, m *manager, cfg Config) {
+	t.Helper()
+	ending, err := Run(t.Context(), cfg)
 	var everything strings.Builder
 	everything.WriteString(ending.Message + ending.FinalMessage + err.Error())
 	for _, e := range m.events {
