@@ -240,6 +240,9 @@ func (s *Session) writeUntil(ctx context.Context, v any) error {
 	return nil
 }
 
+// Pid is the process id of the program.
+func (s *Session) Pid() int { return s.process.Pid() }
+
 // Done is closed when the process has ended.
 func (s *Session) Done() <-chan struct{} { return s.process.Done() }
 

@@ -25,7 +25,7 @@ const (
 	CommandOutput    EventType = "command.output"    // TextData; lossy, CommandCompleted is the authority
 	CommandCompleted EventType = "command.completed" // CommandData
 	FileChange       EventType = "file.change"       // FileData
-	Diff             EventType = "diff"              // TextData: the whole unified diff so far
+	Diff             EventType = "diff"              // TextData: the whole unified diff of the agent's patches so far; what its commands wrote is not in it
 	Plan             EventType = "plan"              // TextData
 	Usage            EventType = "usage"             // UsageData: totals of the attempt
 	Approval         EventType = "approval"          // ApprovalData

@@ -14,14 +14,15 @@ import (
 
 // Config is what a runner is given by its Job.
 type Config struct {
-	ManagerURL string   // http(s)://host:port
-	TokenFile  string   // with the pod's projected ServiceAccount token
-	Codex      string   // path of Codex's native binary
-	CodexHome  string   // filled by FillHome
-	Workspace  string   // the folder that the agent works in
-	Version    string   // of this program, told to Codex
-	Env        []string // of Codex, see CodexEnv
-	Orphans    func()   // ends what Codex has left running, such as EndOrphans
+	ManagerURL string          // http(s)://host:port
+	TokenFile  string          // with the pod's projected ServiceAccount token
+	Codex      string          // path of Codex's native binary
+	CodexHome  string          // filled by FillHome
+	Workspace  string          // the folder that the agent works in
+	Version    string          // of this program, told to Codex
+	Env        []string        // of Codex, see CodexEnv
+	Reap       func(codex int) // takes in what Codex leaves behind and has ended, such as ReapOrphans
+	Orphans    func()          // ends what Codex has left running, such as EndOrphans
 	HTTP       *http.Client
 	Now        func() time.Time
 
@@ -36,15 +37,18 @@ type Timing struct {
 	Patience  time.Duration // before each harder way to stop it
 	Late      time.Duration // for items that come after the turn's end
 	Flush     time.Duration // between the reports of a text that goes on
-	Farewell  time.Duration // for the last events, the artifacts and the ending, after the deadline
+	Reap      time.Duration // between looks for what Codex has left behind
+	Farewell  time.Duration // for the last events, the artifacts and the ending, after the agent's end
+	Grace     time.Duration // for everything, once the pod was asked to end
 	Retry     time.Duration // before the first repetition of a request
 }
 
-// DefaultTiming is the timing in a cluster. All of the stop takes less than a pod's
-// grace of 60 seconds, if the manager answers.
+// DefaultTiming is the timing in a cluster. Stopping an agent takes half a minute at
+// worst; Grace is ten seconds less than what lane gives a Job's pod (jobGrace in
+// lane/render), after which the kubelet kills it in the middle of whatever it tells.
 var DefaultTiming = Timing{
 	Claim: 2 * time.Minute, Heartbeat: 10 * time.Second, Hello: 10 * time.Second, Patience: 5 * time.Second,
-	Late: 500 * time.Millisecond, Flush: 50 * time.Millisecond, Farewell: 90 * time.Second, Retry: 200 * time.Millisecond,
+	Late: 500 * time.Millisecond, Flush: 50 * time.Millisecond, Reap: time.Second, Farewell: 90 * time.Second, Grace: 110 * time.Second, Retry: 200 * time.Millisecond,
 }
 
 // cause is why an attempt is stopped from outside.
@@ -108,27 +112,36 @@ type attempt struct {
 	profile run.Profile
 	began   time.Time
 
-	work     context.Context // ends when the agent has to stop, with a *cause
-	stop     context.CancelCauseFunc
-	tell     context.Context // ends when nothing can be told any more
-	feed     *feed
-	say      *translator
-	session  *codex.Session
-	about    run.SessionData
-	thread   codex.Thread
-	log      *stderr
-	kept     int  // artifacts
-	leaving  bool // the agent has ended
-	detach   func() bool
-	farewell context.CancelCauseFunc
+	work       context.Context // ends when the agent has to stop, with a *cause
+	stop       context.CancelCauseFunc
+	tell       context.Context // ends when nothing can be told any more
+	feed       *feed
+	say        *translator
+	session    *codex.Session
+	about      run.SessionData
+	thread     codex.Thread
+	log        *stderr
+	kept       int              // artifacts
+	leaving    bool             // the agent has ended
+	before     map[string]stamp // the workspace's files before the agent worked there
+	unsurveyed error            // why they are not known
+	detach     func() bool
+	farewell   context.CancelCauseFunc
 }
 
 func newAttempt(ctx context.Context, cfg Config, up *upstream, task run.Assignment) *attempt {
 	a := &attempt{cfg: cfg, up: up, task: task, profile: task.Profile, began: cfg.Now()}
 	a.work, a.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	a.tell, a.farewell = context.WithCancelCause(context.WithoutCancel(ctx))
-	a.detach = context.AfterFunc(ctx, func() { a.stop(causeEvicted) })
-	redact := newRedactor(knownSecrets(cfg.CodexHome, cfg.TokenFile))
+	a.detach = context.AfterFunc(ctx, func() {
+		a.stop(causeEvicted)
+		select {
+		case <-time.After(cfg.Timing.Grace):
+			a.farewell(errors.New("the pod's grace was over"))
+		case <-a.tell.Done():
+		}
+	})
+	redact := newRedactor(append(knownSecrets(cfg.CodexHome, cfg.TokenFile), knownConfig(cfg.CodexHome)...))
 	up.learn = func(token string) { redact.add(token) } // the kubelet renews it
 	a.log = &stderr{}
 	a.feed = newFeed(up, task.NextEvent, func() { a.stop(causeCancel) }, func(err error) {
@@ -170,7 +183,11 @@ func (a *attempt) run() run.Ending {
 	<-sent
 	dead()
 	<-beating
-	if err := a.feed.err(); err == nil || !errors.Is(err, errSuperseded) {
+	err := a.feed.err()
+	if err != nil && ending.State == run.Succeeded && a.tell.Err() == nil {
+		ending.State, ending.Reason, ending.Message = run.Failed, run.Internal, cut(a.say.redact.text(err.Error()), 4000) // see newAttempt
+	}
+	if !errors.Is(err, errSuperseded) {
 		// Without its last events an ending still tells more than silence.
 		if err := a.up.finish(a.tell, ending); err != nil && !errors.Is(err, errSuperseded) {
 			ending.Message = joined(ending.Message, "the manager was not told: "+err.Error())
@@ -199,9 +216,13 @@ func (a *attempt) beat(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		switch receipt, err := a.up.heartbeat(ctx); {
+		switch receipt, err := a.feed.beat(ctx); {
 		case errors.Is(err, errSuperseded):
 			a.stop(causeSuperseded)
+			return
+		case errors.Is(err, errForged), errors.Is(err, errForgot):
+			a.feed.fail(err)
+			a.stop(&cause{run.Failed, run.Internal, err.Error()})
 			return
 		case err == nil && receipt.Cancel:
 			a.stop(causeCancel)

@@ -20,12 +20,15 @@ type homeFile struct {
 	check func(data []byte) string
 }
 
-// authFile holds the credential.
-const authFile = "auth.json"
+// authFile holds the credential; configFile may hold others.
+const (
+	authFile   = "auth.json"
+	configFile = "config.toml"
+)
 
 var homeFiles = [...]homeFile{
 	{authFile, checkAuth},
-	{"config.toml", checkConfig},
+	{configFile, checkConfig},
 }
 
 // homeFileBytes bounds each file; a Secret as a whole holds 1 MiB.

@@ -25,15 +25,38 @@ func (a *attempt) drive() run.Ending {
 	if ending, ok := a.tryConfig(); !ok {
 		return ending
 	}
+	a.survey()
 	session, err := codex.Start(a.command("--strict-config"))
 	if err != nil {
 		return a.ended(run.Failed, run.ConfigInvalid, "%v", err)
 	}
 	a.session = session
+	reaped := a.reap(session)
 	ending := a.converse()
 	_ = session.End(a.cfg.Timing.Patience) // how it ends says nothing once its turn has
+	<-reaped
 	a.cfg.Orphans()
 	return ending
+}
+
+// reap takes in what Codex leaves behind until Codex itself has ended. The channel is
+// closed then.
+func (a *attempt) reap(session *codex.Session) <-chan struct{} {
+	reaped := make(chan struct{})
+	go func() {
+		defer close(reaped)
+		tick := time.NewTicker(a.cfg.Timing.Reap)
+		defer tick.Stop()
+		for {
+			select {
+			case <-session.Done():
+				return
+			case <-tick.C:
+				a.cfg.Reap(session.Pid())
+			}
+		}
+	}()
+	return reaped
 }
 
 // tryConfig lets Codex read its configuration without starting: it says where in the

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -118,8 +119,23 @@ func exitCode(err error) int {
 // reports: whole, in pieces, in output, in a diff, in an item of an unknown kind, in its
 // log and in its error.
 func TestC4_NothingKnownLeaves(t *testing.T) {
-	m := newManager(t, "do it")
-	ending, err := Run(t.Context(), fake(t, m, "secrets"))
+	for name, content := range map[string]string{
+		authFile:   codextest.Auth(),
+		configFile: "[mcp_servers.one.env]\nA = \"" + codextest.Key + "\"\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t, "do it")
+			cfg := fake(t, m, "secrets")
+			must(t, os.WriteFile(filepath.Join(cfg.CodexHome, authFile), []byte(auth), 0o600)) // another key
+			must(t, os.WriteFile(filepath.Join(cfg.CodexHome, name), []byte(content), 0o600))
+			nothingLeaves(t, m, cfg)
+		})
+	}
+}
+
+func nothingLeaves(t *testing.T, m *manager, cfg Config) {
+	t.Helper()
+	ending, err := Run(t.Context(), cfg)
 	var everything strings.Builder
 	everything.WriteString(ending.Message + ending.FinalMessage + err.Error())
 	for _, e := range m.events {
@@ -158,6 +174,33 @@ func TestLongOutput(t *testing.T) {
 	}
 }
 
+// TestOutputsLeaveRoomForTheResults: an agent whose commands say much does not lose what it
+// is there for, and what is missing is said.
+func TestOutputsLeaveRoomForTheResults(t *testing.T) {
+	t.Parallel()
+	m := newManager(t, "do it")
+	if _, err := Run(t.Context(), fake(t, m, "many_outputs")); err != nil {
+		t.Fatal(err)
+	}
+	if m.artifacts["diff.patch"] != "+a line\n" || m.artifacts["final-message.md"] != "that was much" {
+		t.Errorf("diff.patch is %q, final-message.md %q", m.artifacts["diff.patch"], m.artifacts["final-message.md"])
+	}
+	outputs, missed := 0, 0
+	for name := range m.artifacts {
+		if strings.HasPrefix(name, "output-") {
+			outputs++
+		}
+	}
+	for _, line := range m.story() {
+		if strings.HasPrefix(line, "warning | output-call_") && strings.Contains(line, "was not kept") {
+			missed++
+		}
+	}
+	if outputs != turnArtifacts || outputs+missed != 70 {
+		t.Errorf("%d outputs are kept, of %d it is said that they are not", outputs, missed)
+	}
+}
+
 // TestSIGTERM: a pod that has to go says so, and the run may be tried again.
 func TestSIGTERM(t *testing.T) {
 	t.Parallel()
@@ -171,6 +214,24 @@ func TestSIGTERM(t *testing.T) {
 	ending, err := Run(ctx, fake(t, m, "interrupt_no_item_completed"))
 	if ending.State != run.Failed || ending.Reason != run.Evicted || exitCode(err) != int(Transient) {
 		t.Errorf("it ends as %+v, %v", ending, err)
+	}
+}
+
+// TestReapsWhileTheAgentWorks: not only at its end, which may be a day away.
+func TestReapsWhileTheAgentWorks(t *testing.T) {
+	t.Parallel()
+	m := newManager(t, "do it")
+	ctx, cancel := context.WithCancel(t.Context())
+	cfg := fake(t, m, "hang")
+	cfg.Timing.Reap = time.Millisecond
+	cfg.Reap = func(codex int) {
+		if codex <= 0 {
+			t.Errorf("codex is process %d", codex)
+		}
+		cancel() // or nothing ends this
+	}
+	if ending, _ := Run(ctx, cfg); ending.Reason != run.Evicted {
+		t.Errorf("it ends as %+v", ending)
 	}
 }
 

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -19,6 +20,24 @@ const (
 	batchTime  = 50 * time.Millisecond // that an event waits for others
 )
 
+// What it means that the manager counts other events than those that came from here. Who
+// else could have reported some is whoever read the token: the agent.
+var (
+	errForged = errors.New("somebody else reports events with this attempt's token")
+	errForgot = errors.New("the manager has forgotten events")
+)
+
+// counted compares the next event that the manager expects with what it must be.
+func counted(next, want int64) error {
+	switch {
+	case next > want:
+		return fmt.Errorf("%w: event %d is the next one, not %d", errForged, next, want)
+	case next < want:
+		return fmt.Errorf("%w: event %d is the next one, not %d", errForgot, next, want)
+	}
+	return nil
+}
+
 // feed carries events to the manager in the order in which they are put. One goroutine
 // runs it.
 type feed struct {
@@ -33,6 +52,8 @@ type feed struct {
 	hurried bool // nobody waits any more
 	missed  int  // events for which there was no room then
 	last    time.Time
+	sent    int64 // reports that were begun
+	sending bool  // the last of them has no answer yet
 	failed  error // why nothing is sent any more
 
 	cancel func()      // somebody asked for the end of the run
@@ -109,12 +130,17 @@ func (f *feed) send(ctx context.Context) error {
 		n++
 	}
 	report := run.Report{First: f.first, Events: f.waiting[:n:n]}
+	f.sent, f.sending = f.sent+1, true
 	f.mu.Unlock()
 	receipt, err := f.up.report(ctx, report)
 	if err != nil {
 		return fmt.Errorf("reporting events: %w", err)
 	}
+	if err := counted(receipt.NextEvent, report.First+int64(n)); err != nil {
+		return fmt.Errorf("reporting events: %w", err)
+	}
 	f.mu.Lock()
+	f.sending = false
 	f.waiting, f.size, f.first = f.waiting[n:], f.size-size, f.first+int64(n)
 	if len(f.waiting) == 0 {
 		f.waiting = nil
@@ -125,6 +151,25 @@ func (f *feed) send(ctx context.Context) error {
 		f.cancel()
 	}
 	return nil
+}
+
+// beat gives a sign of life. Its answer has the number of the next event too; what that
+// must be is known unless a report was under way meanwhile.
+func (f *feed) beat(ctx context.Context) (run.Receipt, error) {
+	f.mu.Lock()
+	first, sent, idle := f.first, f.sent, !f.sending
+	f.mu.Unlock()
+	receipt, err := f.up.heartbeat(ctx)
+	if err != nil {
+		return receipt, err
+	}
+	f.mu.Lock()
+	idle = idle && f.sent == sent
+	f.mu.Unlock()
+	if err := counted(receipt.NextEvent, first); err != nil && idle {
+		return receipt, fmt.Errorf("giving a sign of life: %w", err)
+	}
+	return receipt, nil
 }
 
 func (f *feed) fail(err error) {

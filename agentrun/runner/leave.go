@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -31,19 +32,25 @@ func (a *attempt) leave(ending *run.Ending) {
 	if text := a.log.text(); ending.State == run.Failed && text != "" {
 		a.keep("codex-stderr.txt", "text/plain; charset=utf-8", a.say.redact.text(text))
 	}
+	a.keepWorkspace(ending.State) // the last: it may be large
 }
+
+// turnArtifacts are those of run.MaxArtifacts that may come while the agent works, such
+// as long outputs. The results, which come at the end, have the other places.
+const turnArtifacts = 48
 
 // keep stores an artifact. One that cannot be stored is reported and missed, but fails
 // nothing.
 func (a *attempt) keep(name, mediaType, text string) {
 	var err error
-	switch a.kept++; {
-	case a.kept > run.MaxArtifacts:
-		err = errors.New("the attempt has too many artifacts")
+	switch {
+	case a.kept >= turnArtifacts && !a.leaving:
+		err = fmt.Errorf("there are %d already, and the other places are for the results", a.kept)
 	case len(text) > run.MaxArtifactBytes:
 		text = cut(text, run.MaxArtifactBytes)
 		fallthrough
 	default:
+		a.kept++
 		ctx, done := a.keeping()
 		err = a.up.artifact(ctx, name, mediaType, []byte(text))
 		done()

@@ -36,6 +36,7 @@ type manager struct {
 	refuse    func(path string) string       // the code of a refusal that is final, "" for none
 	requests  map[string]int
 	arrived   func(run.RunnerEvent)
+	forged    int64 // events that others have reported
 }
 
 func newManager(t *testing.T, prompt string) *manager {
@@ -82,7 +83,7 @@ func (m *manager) serve(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"code":"attempt_superseded","detail":"it has ended"}`)
 		return
 	}
-	receipt := func() { m.answer(w, run.Receipt{NextEvent: int64(len(m.events)) + 1, Cancel: m.cancel}) }
+	receipt := func() { m.answer(w, run.Receipt{NextEvent: int64(len(m.events)) + 1 + m.forged, Cancel: m.cancel}) }
 	switch {
 	case r.Method == "POST" && path == "claim":
 		m.answer(w, m.task)

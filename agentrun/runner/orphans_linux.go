@@ -30,6 +30,18 @@ func EndOrphans() {
 	}
 }
 
+// ReapOrphans takes in the children of this process that have ended, except one: what
+// Codex leaves behind has nobody else to do it, and counts as a process of the pod until
+// then. The one is Codex itself, whose end somebody waits for; this process must have
+// started no other, nor start one meanwhile.
+func ReapOrphans(except int) {
+	for _, pid := range childrenOf(os.Getpid()) {
+		if pid != except { // nobody else waits for it, so the number stays its own
+			_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+		}
+	}
+}
+
 // childrenOf lists the processes whose parent is pid, those that have ended and wait
 // for it included.
 func childrenOf(pid int) []int {

@@ -7,3 +7,6 @@ func Adopt() error { return nil }
 
 // EndOrphans likewise.
 func EndOrphans() {}
+
+// ReapOrphans likewise.
+func ReapOrphans(int) {}

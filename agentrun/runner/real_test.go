@@ -24,7 +24,7 @@ func setup(t *testing.T, m *manager, program string) Config {
 	must(t, os.WriteFile(file, []byte(token+"\n"), 0o600))
 	cfg := Config{
 		ManagerURL: m.URL, TokenFile: file, Codex: program, CodexHome: codextest.Home(t, model.URL), Workspace: t.TempDir(),
-		Version: "test", Orphans: func() {}, HTTP: m.Client(), Now: time.Now, Timing: DefaultTiming,
+		Version: "test", Reap: func(int) {}, Orphans: func() {}, HTTP: m.Client(), Now: time.Now, Timing: DefaultTiming,
 	}
 	cfg.Timing.Heartbeat, cfg.Timing.Retry, cfg.Timing.Patience = 20*time.Millisecond, 5*time.Millisecond, time.Second
 	cfg.Timing.Hello = 2 * time.Minute // a busy machine takes its time

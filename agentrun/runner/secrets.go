@@ -25,6 +25,16 @@ func knownSecrets(codexHome, tokenFile string) []string {
 	return secrets
 }
 
+// knownConfig are the credentials in config.toml. It is read before the agent begins: what
+// that writes there is no credential of anybody.
+func knownConfig(codexHome string) []string {
+	data, err := readBounded(filepath.Join(codexHome, configFile), homeFileBytes)
+	if err != nil {
+		return nil
+	}
+	return configSecrets(data)
+}
+
 // public are the members of auth.json that are no credentials.
 var public = map[string]bool{"auth_mode": true, "last_refresh": true, "account_id": true}
 

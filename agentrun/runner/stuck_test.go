@@ -2,6 +2,7 @@ package runner
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -73,6 +74,49 @@ func TestRefusedEventsEndTheAttempt(t *testing.T) {
 	}
 	if m.ending == nil || m.ending.Reason != run.Internal {
 		t.Errorf("the manager was told %+v", m.ending)
+	}
+}
+
+// TestForgedEventsEndTheAttempt: an agent can read the token of its runner. What it tells
+// with it is not passed over, whether the runner has something to tell then, has nothing,
+// or tells its last.
+func TestForgedEventsEndTheAttempt(t *testing.T) {
+	for name, tt := range map[string]struct {
+		scenario  string
+		heartbeat time.Duration
+		when      run.EventType
+		where     string
+	}{
+		"while events are reported": {"hang", time.Hour, run.TurnStarted, "reporting events"},
+		"in silence":                {"hang", 20 * time.Millisecond, "", "giving a sign of life"},
+		"with the last events":      {"hello", time.Hour, run.TurnCompleted, "reporting events"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newManager(t, "do it")
+			cfg := fake(t, m, tt.scenario)
+			cfg.Timing.Heartbeat = tt.heartbeat
+			m.arrived = func(e run.RunnerEvent) {
+				if e.Type == tt.when {
+					m.forged++
+				}
+			}
+			if tt.when == "" {
+				m.trouble = func(path string, _ int) int {
+					if path == "heartbeat" && slices.ContainsFunc(m.events, func(e run.RunnerEvent) bool { return e.Type == run.TurnStarted }) {
+						m.forged = 1
+					}
+					return 0
+				}
+			}
+			ending, err := Run(t.Context(), cfg)
+			if ending.State != run.Failed || ending.Reason != run.Internal || exitCode(err) != int(Broken) || !strings.Contains(ending.Message, tt.where+": somebody else reports events") {
+				t.Errorf("it ends as %+v, %v", ending, err)
+			}
+			if m.ending == nil || m.ending.Reason != run.Internal {
+				t.Errorf("the manager was told %+v", m.ending)
+			}
+		})
 	}
 }
 

@@ -247,7 +247,7 @@ func (t *translator) files(item codex.Item) {
 		data.Changes = append(data.Changes, run.PathChange{Path: t.redact.text(c.Path), Kind: c.Kind.Type, Diff: t.redact.text(c.Diff)})
 	}
 	if encoded, err := json.Marshal(data); err != nil || len(encoded) > run.MaxEventBytes {
-		for i := range data.Changes { // the whole diff is an artifact anyway
+		for i := range data.Changes { // they are in the whole diff anyway
 			data.Changes[i].Diff = ""
 		}
 	}
@@ -273,8 +273,8 @@ func (t *translator) other(item codex.Item, m *codex.Message) error {
 	return nil
 }
 
-// changed takes the whole diff. Codex says it again with each change of a file, and
-// sometimes without one.
+// changed takes the whole diff. Codex makes it from the agent's patches, without looking at
+// the files, and says it again with each of them, and sometimes without one.
 func (t *translator) changed(diff string) {
 	if diff = t.redact.text(diff); diff == t.diff {
 		return

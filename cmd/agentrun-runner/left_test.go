@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,13 +26,22 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	program := codextest.Binary(t)
 	const mark = "86399.25" // seconds that nobody else sleeps
 	var ending run.Ending
+	var next atomic.Int64
+	next.Store(1)
 	manager := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
-		answer := any(run.Receipt{})
+		answer := any(run.Receipt{NextEvent: next.Load()})
 		switch r.URL.Path {
+		case "/runner/v1/events":
+			var report run.Report
+			if err := json.Unmarshal(body, &report); err != nil {
+				t.Error(err)
+			}
+			next.Store(report.First + int64(len(report.Events)))
+			answer = run.Receipt{NextEvent: next.Load()}
 		case "/runner/v1/claim":
 			answer = run.Assignment{
 				RunID: "0192f0c4-7a1e-7cc3-9d5e-0a1b2c3d4e5f", Attempt: 1, Profile: run.DefaultProfile(), Seconds: 60, NextEvent: 1,

@@ -42,7 +42,7 @@ stops the agent, and the attempt ends as lost to the cluster, which may try it a
 			if err := runner.Adopt(); err != nil {
 				return fmt.Errorf("adopting what the agent leaves behind: %w", err)
 			}
-			cfg.Orphans = runner.EndOrphans
+			cfg.Reap, cfg.Orphans = runner.ReapOrphans, runner.EndOrphans
 			ending, err := runner.Run(cmd.Context(), cfg)
 			if ending.State != "" {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", ending.State, ending.Reason)

@@ -9,5 +9,5 @@ COPY agentrun-runner /usr/local/bin/agentrun-runner
 ENV PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8
 WORKDIR /workspace
 USER 65532:65532
-# tini hands signals on and takes in what the agent leaves behind.
+# tini hands signals on. What the agent leaves behind is the runner's to take in and to end.
 ENTRYPOINT ["/usr/bin/tini", "-g", "--", "/usr/local/bin/agentrun-runner"]

@@ -16,6 +16,11 @@ import (
 // is mounted.
 const jobKey = "job.yaml"
 
+// jobGrace is how long a Job's pod may take to end after it was asked to, in seconds. It
+// has work under way, unlike a Deployment's pod: AgentRun's runner stops its agent, stores
+// what there is and says how it ended, and gives up by itself ten seconds before.
+const jobGrace = 120
+
 // jobConfigMap is the name of the ConfigMap that holds a job template.
 func jobConfigMap(id string) string { return id + "-job" }
 
@@ -114,6 +119,7 @@ func (r *renderer) jobTemplate(s intent.Service) (object, error) {
 		return nil, err
 	}
 	pod.Spec.RestartPolicy = corev1.RestartPolicyNever
+	pod.Spec.TerminationGracePeriodSeconds = new(int64(jobGrace))
 	bounds := intent.Job{ActiveDeadlineSeconds: 3600, TTLSecondsAfterFinished: 3600}
 	if s.Job != nil {
 		bounds = *s.Job

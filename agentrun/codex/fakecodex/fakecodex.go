@@ -26,7 +26,7 @@ var Scenarios = []string{
 	"exit1_before_init", "slow_init", "no_account", "account_error", "bad_config", // before the turn
 	"bad_line", "long_line", "endless_line", "garbage_items", "approval_zero", "elicitation", "unknown_request", "user_input", // in it
 	"crash_mid_turn", "hang", "retry_forever", "interrupt_no_item_completed", "interrupt_no_turn", "deaf", "late_item", "secrets", "flood", // and its end
-	"reads_no_task", "torrent", "huge_lines", // more than a runner can take, or less than it says
+	"reads_no_task", "torrent", "huge_lines", "many_outputs", // more than a runner can take, or less than it says
 	"chat", // a turn that takes some seconds
 	Told,
 }
@@ -263,6 +263,12 @@ func (f *fake) turn() (code int, end bool) {
 		f.item("item/started", f.command("call_1", "inProgress", "null", "null"))
 		f.item("item/completed", f.command("call_1", "completed", `"`+strings.Repeat(`0123456789abcde\n`, 1<<17)+`"`, "0"))
 		f.message("msg_1", "that was long")
+	case "many_outputs":
+		for i := range 70 {
+			f.item("item/completed", f.command(fmt.Sprintf("call_%d", i), "completed", `"`+strings.Repeat(`0123456789abcde\n`, 1<<13)+`"`, "0"))
+		}
+		f.note("turn/diff/updated", `{"threadId":%q,"turnId":%q,"diff":"+a line\n"}`, Thread, Turn)
+		f.message("msg_1", "that was much")
 	case "endless_line":
 		f.flush()
 		chunk := strings.Repeat("x", 1<<20)

@@ -294,7 +294,7 @@ func TestInABrowser(t *testing.T) {
 		b.is(`document.getElementById("live").textContent === "State: succeeded"`)
 		b.is(`document.querySelector("#outcome .text").textContent.startsWith("It is mended. <img") && document.querySelector("#outcome a").textContent === "diff.patch"`)
 		b.is(`document.querySelector("main").dataset.kept === "yes"`)
-		b.inTree("heading Result", "heading Tokens", "heading All changes", "link diff.patch", "heading Command", "heading Files changed")
+		b.inTree("heading Result", "heading Tokens", "heading Changes by patches", "link diff.patch", "heading Command", "heading Files changed")
 
 		// What is seen now is what a page that is loaded anew shows.
 		// A message is of the time of its first piece here and of its end there.
