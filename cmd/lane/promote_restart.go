@@ -48,7 +48,7 @@ func (a *app) promoteRestart(ctx context.Context, to *target, restart, commit, k
 			if head.Catalog.SourceCommitID != commit {
 				return nil, &fail.Error{
 					Code: fail.Stale, Where: commit, Hint: "run lane secrets rotate again: it restarts what is released now",
-					Err: fmt.Errorf("%.12s is released now", head.Catalog.SourceCommitID),
+					Err: fmt.Errorf("the restart comes too late: %.12s is released now, and what it reused goes on with the old values", head.Catalog.SourceCommitID),
 				}
 			}
 			next, err := head.Catalog.Restarted(again)

@@ -30,7 +30,8 @@ func (p *promotion) propose(ctx context.Context, _ *cache, head *Head) (proposal
 	if err := ordered.Wait(); err != nil {
 		return proposal{}, err
 	}
-	if order == older && p.Rollback == nil {
+	// A restart that comes too late is told by Make, which says what it leaves undone.
+	if order == older && p.Rollback == nil && p.Restart == "" {
 		out.Result = Superseded
 		return proposal{outcome: out, refusal: p.superseded(head)}, nil
 	}
