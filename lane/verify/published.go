@@ -3,6 +3,7 @@ package verify
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -117,19 +118,31 @@ const maxChoices = 5000
 // built are the services of the catalog whose images a run published, or nil. The run
 // left the digest of a document of as many services as its plan counted, each tagged
 // with the commit; so those with which the document has that digest are it. Nearly
-// always they are the ones that the catalog calls published, which are tried first. One
-// that was built and came out as it was keeps its older entry there. sure says that no
-// choice was left out.
+// always they are the ones that the catalog calls published. One that was built and came
+// out as it was, because another release put the same image there meanwhile, keeps that
+// one's entry; so next they are tried with all of another commit, and then in any
+// choice. sure says that none was left out.
 func built(left results, c *catalog.Catalog) (its []catalog.Service, sure bool) {
 	digest := left[pipeline.TaskPublish][pipeline.ResultPublished]
 	n, err := strconv.Atoi(left[pipeline.TaskPlan][pipeline.ResultBuild])
 	if err != nil || digest == "" {
 		return nil, true
 	}
-	all := slices.Clone(c.Services)
-	slices.SortStableFunc(all, func(a, b catalog.Service) int { return cmp.Compare(a.Status, b.Status) })
+	published, older := fresh(c), map[string][]catalog.Service{}
+	for _, s := range without(c.Services, published) {
+		older[s.SourceCommitID] = append(older[s.SourceCommitID], s)
+	}
+	likely := [][]catalog.Service{published}
+	for _, commit := range slices.Sorted(maps.Keys(older)) {
+		likely = append(likely, slices.Concat(published, older[commit]))
+	}
+	for _, some := range likely {
+		if len(some) == n && documentDigest(c, some) == digest {
+			return some, true
+		}
+	}
 	tries := 0
-	for some := range choices(all, n) {
+	for some := range choices(slices.Concat(published, without(c.Services, published)), n) {
 		if documentDigest(c, some) == digest {
 			return some, true
 		}

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -255,6 +256,33 @@ func TestI10_TheDigestTellsWhatWasBuilt(t *testing.T) {
 	left(&e, "2", document(&e, e.Gitops.Value.Catalog.Services...))
 	if state, said := i10(t, e); state != verify.Matched || !strings.Contains(said, "it built mailer too, which came out as before") || e.WantsOthers() {
 		t.Error(state, said)
+	}
+	// Two releases at once: the other one was first, with the same ten of thirty.
+	many := func(e *verify.Evidence, built int) {
+		c := e.Gitops.Value.Catalog
+		c.Services = nil
+		for i := range 30 {
+			s := catalog.Service{ServiceID: fmt.Sprintf("s%02d", i), Status: catalog.Reused, SourceCommitID: restored, ComponentIdentity: identity}
+			if i%3 == 1 {
+				s.SourceCommitID = before
+			}
+			s.Image = catalog.Image{Repository: e.Names.Repository(s.ServiceID), Tag: s.SourceCommitID, Digest: hash(fmt.Sprint(i % 9)), MediaType: publish.MediaType}
+			c.Services = append(c.Services, s)
+		}
+		digest, err := c.ServicesDigest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Tekton.TaskRuns.Value[3].Items("status", "results")[2]["value"] = digest
+		its := slices.DeleteFunc(slices.Clone(c.Services), func(s catalog.Service) bool { return s.SourceCommitID != before })[:built]
+		left(e, fmt.Sprint(built), document(e, its...))
+	}
+	for built, want := range map[int]verify.State{10: verify.Matched, 2: verify.Matched, 9: verify.Unknown} {
+		e := accepted(t)
+		many(&e, built)
+		if state, said := i10(t, e); state != want {
+			t.Errorf("%d of thirty: %s %s", built, state, said)
+		}
 	}
 	for name, change := range map[string]func(e *verify.Evidence){
 		"more than there is":          func(e *verify.Evidence) { left(e, "3", unknown) },
