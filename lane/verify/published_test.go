@@ -44,6 +44,26 @@ func secondRun(t *testing.T, e *verify.Evidence, outcome string) (run verify.Obj
 	return run, tasks
 }
 
+// releasedAgain makes the commit's second run the one that promoted.
+func releasedAgain(t *testing.T, e *verify.Evidence) {
+	t.Helper()
+	second, tasks := secondRun(t, e, "promoted")
+	g := &e.Gitops.Value
+	g.Message = strings.Replace(g.Message, e.Tekton.Run.Value.Name(), second.Name(), 1)
+	e.Tekton.Run, e.Tekton.TaskRuns = verify.See(second), verify.See(tasks)
+}
+
+// takenOver makes the catalog as it is what the run promoted, whose last task says so.
+func takenOver(t *testing.T, e *verify.Evidence) {
+	t.Helper()
+	digest, err := e.Gitops.Value.Catalog.ServicesDigest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks := e.Tekton.TaskRuns.Value
+	tasks[len(tasks)-1].Items("status", "results")[2]["value"] = digest
+}
+
 // i10 is how the rule is judged, and all that is said.
 func i10(t *testing.T, e verify.Evidence) (verify.State, string) {
 	t.Helper()
@@ -164,15 +184,8 @@ func TestI10_AnotherRunProvesWhatDiedAfterItsPush(t *testing.T) {
 // releases what is released again. The run that takes the hand's work away builds
 // nothing; the image was published by the first one.
 func TestI10_TheSameCommitReleasedAgain(t *testing.T) {
-	// again makes the second run the one that promoted.
-	again := func(e *verify.Evidence) {
-		second, tasks := secondRun(t, e, "promoted")
-		g := &e.Gitops.Value
-		g.Message = strings.Replace(g.Message, e.Tekton.Run.Value.Name(), second.Name(), 1)
-		e.Tekton.Run, e.Tekton.TaskRuns = verify.See(second), verify.See(tasks)
-	}
 	e := accepted(t)
-	again(&e)
+	releasedAgain(t, &e)
 	if !e.WantsOthers() {
 		t.Error("nobody asks for the first run's tasks")
 	}
@@ -186,22 +199,13 @@ func TestI10_TheSameCommitReleasedAgain(t *testing.T) {
 	}{
 		// What a hand on the branch can do: the run took the entry from there.
 		"another image stands there": {func(e *verify.Evidence) {
-			c := e.Gitops.Value.Catalog
-			c.Services[0].Image.Digest = unknown
-			digest, err := c.ServicesDigest()
-			if err != nil {
-				t.Fatal(err)
-			}
-			e.Tekton.TaskRuns.Value[2].Items("status", "results")[2]["value"] = digest
+			e.Gitops.Value.Catalog.Services[0].Image.Digest = unknown
+			takenOver(t, e)
 		}, verify.Contradicted, "the catalog says that api was built from this commit: this run did not, and no other run of the commit published that image"},
 		"an older image is called new": {func(e *verify.Evidence) {
 			c := e.Gitops.Value.Catalog
 			c.Services[1].Status, c.Services[1].SourceCommitID, c.Services[1].Image.Tag = catalog.Published, commit, commit
-			digest, err := c.ServicesDigest()
-			if err != nil {
-				t.Fatal(err)
-			}
-			e.Tekton.TaskRuns.Value[2].Items("status", "results")[2]["value"] = digest
+			takenOver(t, e)
 		}, verify.Contradicted, "the catalog says that mailer was built"},
 		"the first run is forgotten": {func(e *verify.Evidence) {
 			e.Tekton.Runs.Value = e.Tekton.Runs.Value[1:]
@@ -224,7 +228,7 @@ func TestI10_TheSameCommitReleasedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := accepted(t)
-			again(&e)
+			releasedAgain(t, &e)
 			tt.change(&e)
 			if state, said := i10(t, e); state != tt.want || !strings.Contains(said, tt.says) {
 				t.Error(state, said)
@@ -269,11 +273,7 @@ func TestI10_TheDigestTellsWhatWasBuilt(t *testing.T) {
 			s.Image = catalog.Image{Repository: e.Names.Repository(s.ServiceID), Tag: s.SourceCommitID, Digest: hash(fmt.Sprint(i % 9)), MediaType: publish.MediaType}
 			c.Services = append(c.Services, s)
 		}
-		digest, err := c.ServicesDigest()
-		if err != nil {
-			t.Fatal(err)
-		}
-		e.Tekton.TaskRuns.Value[3].Items("status", "results")[2]["value"] = digest
+		takenOver(t, e)
 		its := slices.DeleteFunc(slices.Clone(c.Services), func(s catalog.Service) bool { return s.SourceCommitID != before })[:built]
 		left(e, fmt.Sprint(built), document(e, its...))
 	}
