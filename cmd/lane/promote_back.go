@@ -95,8 +95,8 @@ func differing(a, b map[string][]byte) []string {
 
 // promoteBack promotes an earlier release again and holds the lane at it. The hold
 // says which commit that is.
-func (a *app) promoteBack(ctx context.Context, to *target, back backward, keyFile string, dryRun bool) (*source, promote.Outcome, error) {
-	fails := func(err error) (*source, promote.Outcome, error) { return nil, promote.Outcome{}, err }
+func (a *app) promoteBack(ctx context.Context, to *target, back backward, keyFile string, dryRun bool) (promote.Outcome, error) {
+	fails := func(err error) (promote.Outcome, error) { return promote.Outcome{}, err }
 	if !canon.IsCommit(back.to) {
 		return fails(usageError("--rollback-to %s: want the full id of a commit of the GitOps branch", back.to))
 	}
@@ -137,8 +137,7 @@ func (a *app) promoteBack(ctx context.Context, to *target, back backward, keyFil
 		},
 	}
 	r.PipelineRun, r.TaskRuns = evidence()
-	out, err := b.Apply(ctx, r)
-	return src, out, err
+	return b.Apply(ctx, r)
 }
 
 // sourceOf is an earlier commit of here, of the same lane.

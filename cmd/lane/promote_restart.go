@@ -13,8 +13,8 @@ import (
 
 // promoteRestart promotes what is released again, with another generation for some of
 // its services: their pods are replaced and nothing else changes.
-func (a *app) promoteRestart(ctx context.Context, to *target, restart, commit, keyFile string, dryRun bool) (*source, promote.Outcome, error) {
-	fails := func(err error) (*source, promote.Outcome, error) { return nil, promote.Outcome{}, err }
+func (a *app) promoteRestart(ctx context.Context, to *target, restart, commit, keyFile string, dryRun bool) (promote.Outcome, error) {
+	fails := func(err error) (promote.Outcome, error) { return promote.Outcome{}, err }
 	again, err := catalog.ParseRestart(restart)
 	if err != nil {
 		return fails(err)
@@ -48,7 +48,7 @@ func (a *app) promoteRestart(ctx context.Context, to *target, restart, commit, k
 			if head.Catalog.SourceCommitID != commit {
 				return nil, &fail.Error{
 					Code: fail.Stale, Where: commit, Hint: "run lane secrets rotate again: it restarts what is released now",
-					Err: fmt.Errorf("%.12s is released now", head.Catalog.SourceCommitID),
+					Err: fmt.Errorf("the restart comes too late: %.12s is released now, and what it reused goes on with the old values", head.Catalog.SourceCommitID),
 				}
 			}
 			next, err := head.Catalog.Restarted(again)
@@ -62,6 +62,5 @@ func (a *app) promoteRestart(ctx context.Context, to *target, restart, commit, k
 		},
 	}
 	r.PipelineRun, r.TaskRuns = evidence()
-	out, err := b.Apply(ctx, r)
-	return src, out, err
+	return b.Apply(ctx, r)
 }

@@ -25,7 +25,7 @@ func (a *app) releaseCommand() *cobra.Command {
 source branch through the lane. A lane has at most one active run for a commit:
 when there is one, release reports it or, with --follow, attaches to it. When the
 last run succeeded, that is reported; when it failed, or the lane went back since, a
-new one is made. While somebody holds the lane, only what is promoted can be released.
+new one is made. One that was to replace pods is reported also when it failed. While somebody holds the lane, only what is promoted can be released.
 
 With --follow it shows the tasks until the run has ended: on a terminal live,
 elsewhere as one JSON line on stderr for each change. Ctrl-C leaves the run going.
@@ -138,6 +138,14 @@ func (r *releaser) run(ctx context.Context) error {
 		}
 		if err == nil && last.State == release.Superseded {
 			return r.proceed(ctx, reported, last)
+		}
+		if err == nil && last.Restart != "" {
+			// A release would find nothing to change and say that all is well.
+			if undone, err := r.undone(ctx); err != nil {
+				return err
+			} else if !undone {
+				return r.proceed(ctx, reported, last)
+			}
 		}
 	}
 	if err := r.app.unheld(ctx, r.src); err != nil {
@@ -256,20 +264,33 @@ func (r *releaser) verdict(ctx context.Context, doc *releaseDocument) error {
 			Hint: "release the newer commit, or go back to this one: lane rollback --to " + r.src.commit,
 		}
 	case release.Cancelled:
-		return fail.Fail(where, "release the commit again: "+r.comeBack(), "the run was cancelled")
+		return fail.Fail(where, r.anew(p, "release the commit again: "+r.comeBack()), "the run was cancelled")
 	}
 	f := p.Failure()
 	doc.Failure = &failureDocument{Failure: f}
 	switch {
 	case f.Task == "":
-		return fail.Fail(where, "mend what the message names, then release again", "the run failed: %s: %s", f.Reason, safe(f.Message))
+		return fail.Fail(where, r.anew(p, "mend what the message names, then release again"), "the run failed: %s: %s", f.Reason, safe(f.Message))
 	case f.Step == "":
 		doc.Failure.Events = r.warnings(ctx, p.Namespace, f.Pod)
-		return fail.Fail(where, "mend what the message names, then release again", "task %s failed: %s: %s", f.Task, f.Reason, safe(f.Message))
+		return fail.Fail(where, r.anew(p, "mend what the message names, then release again"), "task %s failed: %s: %s", f.Task, f.Reason, safe(f.Message))
 	}
 	doc.Failure.Log = r.log(ctx, p.Namespace, f)
-	return fail.Fail(where, fmt.Sprintf("mend it and release the new commit, or this one again; the whole log: kubectl -n %s logs %s -c %s", p.Namespace, f.Pod, f.Container),
+	whole := fmt.Sprintf("; the whole log: kubectl -n %s logs %s -c %s", p.Namespace, f.Pod, f.Container)
+	if f.Stale() {
+		return fail.Fail(where, r.anew(p, "release the commit again: "+r.comeBack())+whole,
+			"task %s came too late: the GitOps branch moved on since the run began, and its log says how", f.Task)
+	}
+	return fail.Fail(where, r.anew(p, "mend it and release the new commit, or this one again")+whole,
 		"task %s failed at step %s: %s, exit code %d", f.Task, f.Step, f.Reason, f.Exit)
+}
+
+// anew is how to do again what a run was for that failed: release, or replace pods.
+func (r *releaser) anew(p *release.Progress, hint string) string {
+	if p.Restart == "" {
+		return hint
+	}
+	return "pods go on with the Secret's old values: run lane secrets rotate again"
 }
 
 // end cancels the active run and waits for it.

@@ -35,7 +35,7 @@ type Release struct {
 	Signer *Signer // signs the commit; nil leaves it unsigned
 
 	Rollback *Rollback // an older commit is meant, so it is not superseded
-	Restart  string    // whose pods it replaces, services=generation; a hold does not keep it out
+	Restart  string    // whose pods it replaces, services=generation; a hold does not keep it out, and Make refuses another release
 	DryRun   bool      // everything but the push
 }
 

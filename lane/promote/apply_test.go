@@ -23,16 +23,16 @@ func TestE6_PromotesInOneCommit(t *testing.T) {
 	r.PipelineRun, r.TaskRuns = "run-1", []string{"run-1-publish", "run-1-promote"}
 	out := apply(t, w.branch, r, promote.Promoted)
 	w.wantChanges(t, out.Changes, []string{"services/api.yaml", "services/web.yaml"}, []string{"catalog"}, nil)
-	want := promote.Outcome{
-		Result: "promoted", Branch: "refs/heads/v0.3-gitops", Source: w.commits[1],
-		Previous: initial, Commit: w.head(t), Rounds: 1, Changes: out.Changes, Notes: []string{},
-	}
-	if diff := cmp.Diff(want, out); diff != "" {
-		t.Error(diff)
-	}
 	head, err := w.branch.Head(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	want := promote.Outcome{
+		Result: "promoted", Branch: "refs/heads/v0.3-gitops", Source: w.commits[1],
+		Previous: initial, Commit: w.head(t), Rounds: 1, Changes: out.Changes, Notes: []string{}, Catalog: head.Catalog,
+	}
+	if diff := cmp.Diff(want, out); diff != "" {
+		t.Error(diff)
 	}
 	message := fmt.Sprintf(`promote shop v0.3 %.12s
 
@@ -79,6 +79,25 @@ func TestOlderCommitIsSuperseded(t *testing.T) {
 	}
 	// Unless it is meant.
 	apply(t, w.branch, w.back(w.release(w.commits[1], "api"), before), promote.Promoted)
+}
+
+// TestI10_AnOutcomeHasTheCatalogOfItsCommit, so that a run leaves what it promoted
+// without asking the remote again.
+func TestI10_AnOutcomeHasTheCatalogOfItsCommit(t *testing.T) {
+	w := newWorld(t, 3)
+	for _, tt := range []struct {
+		commit string
+		want   promote.Result
+	}{{w.commits[2], promote.Promoted}, {w.commits[2], promote.NothingToChange}, {w.commits[1], promote.Superseded}} {
+		out := apply(t, w.branch, w.release(tt.commit, "api"), tt.want)
+		head, err := w.elsewhere(t).Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(head.Catalog, out.Catalog); diff != "" || head.Commit != out.Commit {
+			t.Errorf("%s at %s, the branch is at %s: %s", out.Result, out.Commit, head.Commit, diff)
+		}
+	}
 }
 
 // What the cache believes is confirmed before anything but a push rests on it.

@@ -22,7 +22,8 @@
 //     other pods. One that has expired goes with the next promotion.
 //   - A rollback puts the content that it is given and its hold there in one commit.
 //   - Source order is monotonic: a commit that the promoted one already contains
-//     is superseded, unless it is a rollback. A commit that is not on the source
+//     is superseded, unless it is a rollback, or a restart, of which Make says that
+//     another release is there now. A commit that is not on the source
 //     branch is refused (rule E1). When history was rewritten, so that the promoted
 //     commit is no longer on the source branch, the candidate goes ahead and the
 //     outcome says so.

@@ -22,6 +22,7 @@ func (b Branch) Init(ctx context.Context, commit string, files map[string][]byte
 	out := Outcome{
 		Result: Promoted, DryRun: dryRun, Branch: b.Names.GitopsRef(), Source: first.SourceCommitID, Rounds: 1, Notes: []string{},
 		Changes: Changes{Added: slices.Sorted(maps.Keys(files)), Changed: []string{}, Removed: []string{}},
+		Catalog: first,
 	}
 	if len(first.Services) > 0 {
 		return Outcome{}, fail.Refuse("C5", b.Names.ArtifactCatalog, "init first, then promote the release", "making the GitOps branch: the first catalog has services")

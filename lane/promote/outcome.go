@@ -1,5 +1,7 @@
 package promote
 
+import "github.com/pikasTech/agentrun/lane/catalog"
+
 // Result is how a promotion ended.
 type Result string
 
@@ -23,4 +25,8 @@ type Outcome struct {
 	Rounds   int      `json:"rounds"`          // how often it was decided, from 1
 	Changes  Changes  `json:"changes"`
 	Notes    []string `json:"notes"` // what a person should know
+
+	// Catalog is that of Commit, or in a dry run that of what would have been: nobody
+	// has to ask the remote for it again.
+	Catalog *catalog.Catalog `json:"-"`
 }

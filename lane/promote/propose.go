@@ -30,7 +30,8 @@ func (p *promotion) propose(ctx context.Context, _ *cache, head *Head) (proposal
 	if err := ordered.Wait(); err != nil {
 		return proposal{}, err
 	}
-	if order == older && p.Rollback == nil {
+	// A restart that comes too late is told by Make, which says what it leaves undone.
+	if order == older && p.Rollback == nil && p.Restart == "" {
 		out.Result = Superseded
 		return proposal{outcome: out, refusal: p.superseded(head)}, nil
 	}
@@ -52,7 +53,7 @@ func (p *promotion) propose(ctx context.Context, _ *cache, head *Head) (proposal
 	if out.Changes = changes; changes.Empty() {
 		return proposal{outcome: out}, nil
 	}
-	out.Result = Promoted
+	out.Result, out.Catalog = Promoted, wanted
 	if p.Preflight != nil {
 		if err := p.Preflight(ctx, files, out.Changes); err != nil {
 			return proposal{}, err
@@ -137,5 +138,6 @@ func (b Branch) unchanged(head *Head) Outcome {
 	return Outcome{
 		Result: NothingToChange, Branch: b.Names.GitopsRef(), Source: head.Catalog.SourceCommitID, Replaced: replaced,
 		Previous: head.Commit, Commit: head.Commit, Changes: Changes{Added: []string{}, Changed: []string{}, Removed: []string{}}, Notes: []string{},
+		Catalog: head.Catalog,
 	}
 }

@@ -10,7 +10,12 @@
 // refuses an object whose fields have other types than Tekton's.
 package release
 
-import "time"
+import (
+	"time"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/lane/pipeline"
+)
 
 // State is how far a run or a task is.
 type State string
@@ -80,6 +85,10 @@ type Failure struct {
 	Message   string `json:"message,omitempty"`
 	Exit      int    `json:"exitCode,omitzero"`
 }
+
+// Stale reports whether the promotion came too late for what was on the branch by then,
+// so that only another run can do what this one was for.
+func (f Failure) Stale() bool { return f.Task == pipeline.TaskPromote && f.Exit == int(fail.Stale) }
 
 // Failure is the first failed task of a run, in the Pipeline's order. Without one
 // it is the run itself that failed.

@@ -166,8 +166,9 @@ func Judge(run *unstructured.Unstructured, taskRuns []*unstructured.Unstructured
 // Cancel is the spec.status that ends a run, with what it does finally.
 const Cancel = "CancelledRunFinally"
 
-// promotion takes over how the promotion ended. A step that ends with the exit code
-// of a stale promotion says it as well: results of failed steps may be lost.
+// promotion takes over how the promotion ended, which the step leaves also when it
+// ends superseded: Tekton keeps the results of a step that fails. The exit code tells
+// less, since a promotion whose plan is stale ends with it too.
 func (p *Progress) promotion(tr taskRun, t Task) {
 	for _, r := range tr.Status.Results {
 		value, ok := r.Value.(string)
@@ -178,9 +179,6 @@ func (p *Progress) promotion(tr taskRun, t Task) {
 		case r.Name == pipeline.ResultGitops:
 			p.Gitops = clean(value)
 		}
-	}
-	if t.State == Failed && t.Exit == int(fail.Stale) {
-		p.Outcome = string(promote.Superseded)
 	}
 	if p.Outcome == string(promote.Superseded) && (p.State == Failed || p.State == Succeeded) {
 		p.State = Superseded

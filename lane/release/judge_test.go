@@ -171,6 +171,29 @@ func TestJudgeWhatTektonHasNotSeen(t *testing.T) {
 	}
 }
 
+// TestE4_OnlyTheOutcomeSaysSuperseded: a promotion ends with the same exit code when its
+// plan is stale, and then nothing newer is promoted and its commit is to be released
+// again.
+func TestE4_OnlyTheOutcomeSaysSuperseded(t *testing.T) {
+	run, tasks := recorded(t, "superseded")
+	for _, task := range tasks {
+		if task.GetLabels()["tekton.dev/pipelineTask"] == "promote" {
+			unstructured.RemoveNestedField(task.Object, "status", "results")
+		}
+	}
+	p, err := release.Judge(run, tasks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := p.Failure(); p.State != release.Failed || p.Outcome != "" || f.Exit != 5 || !f.Stale() {
+		t.Errorf("%+v of %+v", f, p)
+	}
+	run, tasks = recorded(t, "failed")
+	if p, err = release.Judge(run, tasks); err != nil || p.Failure().Stale() {
+		t.Errorf("%v: %+v", err, p.Failure())
+	}
+}
+
 func TestFailure(t *testing.T) {
 	run, tasks := recorded(t, "failed")
 	p, err := release.Judge(run, tasks)

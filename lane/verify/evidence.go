@@ -193,6 +193,7 @@ type Tekton struct {
 	Run       Seen[Object]   // that promoted; Absent once Tekton has forgotten it
 	TaskRuns  Seen[[]Object] // of Run
 	Runs      Seen[[]Object] // all PipelineRuns of the lane, without the Pipeline that each was made from
+	Others    Seen[[]Object] // TaskRuns of all runs of the released commit; looked for only when Run proves too little
 	Expected  Seen[[]Object] // what lane makes
 	Live      []Seen[Object] // the same objects, in the same order, as they are
 	Workloads Seen[[]Object] // what stays running in the Tekton namespace

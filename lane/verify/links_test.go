@@ -127,6 +127,11 @@ func days(t *testing.T) []day {
 				}
 			}
 		}},
+		{"a hand put another image into the catalog, and the commit was released again", "I10", "no other run of the commit published that image", func(e *verify.Evidence) {
+			releasedAgain(t, e)
+			e.Gitops.Value.Catalog.Services[0].Image.Digest = unknown
+			takenOver(t, e)
+		}},
 		{"a restart brought another image along", "I10", "mailer digest: " + mailer, func(e *verify.Evidence) {
 			restarted(t, e)
 			e.Gitops.Value.Replaced.Value.Catalog.Services[1].Image.Digest = unknown

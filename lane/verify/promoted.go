@@ -41,7 +41,7 @@ func (j *judge) proven(o *opinion, g Gitops, p Promotion) {
 	case name == "":
 		o.cannot("commit "+p.Commit, Gap{Why: "it names no PipelineRun: it was made by init, or outside a pipeline"})
 	case run.Found:
-		j.run(o, run.Value, p, g.Catalog)
+		j.ran(o, run.Value, g, p)
 	case run.Gap.Cause != Absent:
 		if sig.Found && sig.Value.State == Signed {
 			o.match("commit "+p.Commit, "signature", "by "+sig.Value.By)
@@ -55,6 +55,35 @@ func (j *judge) proven(o *opinion, g Gitops, p Promotion) {
 	case sig.Value.State == Unsigned:
 		o.cannot("PipelineRun "+name, Gap{Why: "Tekton has forgotten it, and its commit is not signed", Hint: "name the signer's key in ci.signers and release again"})
 	}
+}
+
+// ran is what the run proves that the commit names. One that did not succeed, as when
+// its promote step died right after the push, proves nothing by itself. Then another run
+// of the same commit may, that succeeded and came to this very content: it ended at this
+// commit of the branch, with nothing to change. Where promotions are signed, this one
+// has to be: a commit of a hand may name a run that failed.
+func (j *judge) ran(o *opinion, run Object, g Gitops, p Promotion) {
+	if !succeeded(run) && j.signedAsItShould(p) {
+		for _, other := range j.siblings(run) {
+			if !succeeded(other) {
+				continue
+			}
+			its := &opinion{}
+			if j.run(its, other, g, p); its.state() == Matched {
+				o.note(run.ID(), "it made the promotion and did not succeed: %s; %s, which did, came to the same content", reason(run), other.Name())
+				o.seen = append(o.seen, its.seen...)
+				return
+			}
+		}
+	}
+	o.equal(run.ID(), "metadata.name", run.Name(), p.trailer(promote.TrailerRun))
+	j.run(o, run, g, p)
+}
+
+// signedAsItShould reports whether the promotion is signed, or nobody signs.
+func (j *judge) signedAsItShould(p Promotion) bool {
+	in, sig := j.Release.Intent, p.Signature
+	return in.Found && len(in.Value.CI.Signers) == 0 || sig.Found && sig.Value.State == Signed
 }
 
 // trailers compares the promotion's message with the branch's content.

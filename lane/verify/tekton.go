@@ -4,16 +4,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pikasTech/agentrun/lane/catalog"
 	"github.com/pikasTech/agentrun/lane/pipeline"
 	"github.com/pikasTech/agentrun/lane/promote"
-	"github.com/pikasTech/agentrun/lane/publish"
 )
 
-// run compares the PipelineRun and what its tasks left with the branch.
-func (j *judge) run(o *opinion, run Object, p Promotion, c *catalog.Catalog) {
-	id := run.ID()
-	o.equal(id, "metadata.name", run.Name(), p.trailer(promote.TrailerRun))
+// run compares a PipelineRun and what its tasks left with the branch.
+func (j *judge) run(o *opinion, run Object, g Gitops, p Promotion) {
+	id, c := run.ID(), g.Catalog
 	o.equal(id, "pipelineRef", run.Text("spec", "pipelineRef", "name"), j.Names.Pipeline)
 	cond, _ := run.Condition("Succeeded")
 	if cond.Text("status") == "True" {
@@ -30,68 +27,43 @@ func (j *judge) run(o *opinion, run Object, p Promotion, c *catalog.Catalog) {
 	if given := param(run, pipeline.ParamRestart); again != "" || given != "" {
 		o.equal(id, "params."+pipeline.ParamRestart, given, again)
 	}
-	if !j.Tekton.TaskRuns.Found {
-		o.cannot("TaskRuns of "+run.Name(), j.Tekton.TaskRuns.Gap)
+	tasks := j.tasksOf(run)
+	if !tasks.Found {
+		o.cannot("TaskRuns of "+run.Name(), tasks.Gap)
 		return
 	}
-	results := results(j.Tekton.TaskRuns.Value)
-	o.equal(id, pipeline.TaskPrepare+"."+pipeline.ResultCommit, results[pipeline.TaskPrepare][pipeline.ResultCommit], c.SourceCommitID)
-	promoted := results[pipeline.TaskPromote]
+	left := resultsOf(tasks.Value)
+	o.equal(id, pipeline.TaskPrepare+"."+pipeline.ResultCommit, left[pipeline.TaskPrepare][pipeline.ResultCommit], c.SourceCommitID)
+	promoted := left[pipeline.TaskPromote]
 	o.equal(id, pipeline.TaskPromote+"."+pipeline.ResultOutcome, promoted[pipeline.ResultOutcome], string(promote.Promoted), string(promote.NothingToChange))
-	o.equal(id, pipeline.TaskPromote+"."+pipeline.ResultGitops, promoted[pipeline.ResultGitops], p.Commit)
+	at := []string{p.Commit}
+	if promoted[pipeline.ResultOutcome] == string(promote.NothingToChange) {
+		at = append(at, g.Commit) // a commit above it, of metadata alone: the content is this one
+	}
+	o.equal(id, pipeline.TaskPromote+"."+pipeline.ResultGitops, promoted[pipeline.ResultGitops], at...)
 	if services, err := c.ServicesDigest(); err != nil {
 		o.against(id, "%v", err)
 	} else {
 		o.equal(id, pipeline.TaskPromote+"."+pipeline.ResultServices, promoted[pipeline.ResultServices], services)
 	}
 	if back == "" && again == "" {
-		j.published(o, id, results, c)
+		j.published(o, run, left, c)
 		return
 	}
 	for _, task := range []string{pipeline.TaskCheck, pipeline.TaskPlan, pipeline.TaskPublish} {
-		if _, ran := results[task]; ran {
+		if _, ran := left[task]; ran {
 			o.against(id, "%s ran: a run that goes back or only replaces pods builds nothing", task)
 		}
 	}
 }
 
-// published compares what publish says that it has built with the catalog, as far
-// as that follows from it: a service that was built and came out as it was before
-// keeps its older entry.
-func (j *judge) published(o *opinion, id string, results map[string]map[string]string, c *catalog.Catalog) {
-	field := pipeline.TaskPublish + "." + pipeline.ResultPublished
-	got, ran := results[pipeline.TaskPublish]
-	p := publish.Published{
-		APIVersion: publish.APIVersion, Kind: publish.Kind, Project: c.Project, Lane: c.Lane, SourceCommitID: c.SourceCommitID,
-		Services: []publish.Service{},
-	}
-	for _, s := range c.Services {
-		if s.Status == catalog.Published {
-			p.Services = append(p.Services, publish.Service{ServiceID: s.ServiceID, ComponentIdentity: s.ComponentIdentity, Image: s.Image})
-		}
-	}
-	build := results[pipeline.TaskPlan][pipeline.ResultBuild]
-	switch {
-	case !ran && len(p.Services) == 0:
-		o.match(id, field, "nothing was to be built")
-	case !ran:
-		o.against(id, "the catalog has %d services built from this commit, and no publish task ran", len(p.Services))
-	case build != fmt.Sprint(len(p.Services)):
-		o.note(id, "%s services were built and %d are new in the catalog: the others came out as they were", build, len(p.Services))
-	default:
-		data, err := p.Encode()
-		if err != nil {
-			o.against(id, "%v", err)
-			return
-		}
-		o.equal(id, field, got[pipeline.ResultPublished], digest(data))
-	}
-}
+// results are what tasks left, by task of the pipeline and name.
+type results map[string]map[string]string
 
-// results are what the tasks left, by task of the pipeline. Of a task that was
-// retried, Tekton keeps the last.
-func results(taskRuns []Object) map[string]map[string]string {
-	all := map[string]map[string]string{}
+// resultsOf are those of a run's tasks. Of a task that was retried, Tekton keeps the
+// last.
+func resultsOf(taskRuns []Object) results {
+	all := results{}
 	for _, tr := range taskRuns {
 		task := tr.Label("tekton.dev/pipelineTask")
 		if all[task] == nil {

@@ -87,6 +87,7 @@ func (o *Observer) Observe(ctx context.Context) (verify.Evidence, error) {
 		all.Go(func() { s.descent(ctx) })
 		all.Go(func() { s.syncedTree(ctx) })
 		all.Go(func() { s.otherImages(ctx) })
+		all.Go(func() { s.otherTasks(ctx) })
 	}
 	all.Wait()
 	return s.evidence, context.Cause(ctx)

@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -46,6 +47,16 @@ func (s *gatherer) run(ctx context.Context) {
 		all.Go(func() { t.TaskRuns = s.whole(ctx, taskRuns, s.Names.TektonNamespace, "tekton.dev/pipelineRun="+name) })
 		all.Wait()
 	}
+}
+
+// otherTasks are the TaskRuns of all runs of the released commit, when the one that
+// promoted proves too little by itself. They have the labels of their run.
+func (s *gatherer) otherTasks(ctx context.Context) {
+	if !s.evidence.WantsOthers() {
+		return
+	}
+	s.evidence.Tekton.Others = s.whole(ctx, taskRuns, s.Names.TektonNamespace, fmt.Sprintf("%s=%s,%s=%s,%s=%s",
+		pipeline.LabelProject, s.Names.Project, pipeline.LabelLane, s.Names.Lane, pipeline.LabelCommit, s.evidence.Gitops.Value.Catalog.SourceCommitID))
 }
 
 // workloads is what stays running in the Tekton namespace.
