@@ -86,13 +86,14 @@ func (s *stage) belongings() string {
 func TestA4_TwoVersionsSideBySide(t *testing.T) {
 	one := theLane(t)
 	two := one.nextVersion()
+	same := two.same(one) // before what v0.1 has makes its checks wait
 
 	one.hold()
 	first := one.commit("v0.1: it waits while v0.2 is released")
 	waiting := one.begin(first)
 	_, letGo := one.held(first)
 	before := one.belongings()
-	two.released("first release of v0.2", two.same(one))
+	two.released("first release of v0.2", same)
 	if now := one.belongings(); now != before {
 		t.Errorf("the release of v0.2 changed v0.1: %s", difference(before, now))
 	}
