@@ -242,6 +242,32 @@ func TestRunWithoutScript(t *testing.T) {
 	s.want(c, http.StatusOK, "/ui/runs/"+r.ID+"?after=9", "!Hello", "Earlier events")
 }
 
+// TestLongRun: a page of a run with more events than a page has is followed when it is the
+// newest, and leads to the next one when it is not.
+func TestLongRun(t *testing.T) {
+	s := newStage(t)
+	r := s.submit("shop", run.Request{Prompt: "x"})
+	c := s.person()
+	s.signIn(c, s.token, "")
+	a := s.begin(r.ID) // three events
+	const n = 4100
+	_, err := s.store.Pool.Exec(t.Context(), `
+		with e as (insert into events (run_id, seq, attempt, at, type, data)
+			select $1, 3 + n, 1, now(), 'message', json_build_object('itemId', 'm' || n, 'text', 'say ' || n || '.') from generate_series(1, $2::int) n)
+		update runs set last_seq = last_seq + $2 where id = $1`, r.ID, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := "/ui/runs/" + r.ID
+	live := fmt.Sprintf(`data-events="%s/events" data-last="%d"`, page, n+3)
+	s.want(c, http.StatusOK, page, live, "say 2101.", "say 4100.", "!say 2100.", "Earlier events", "!Later events")
+	s.want(c, http.StatusOK, page+"?after=103", "!data-events", "say 101.", "say 2100.", "!say 2101.", `href="`+page+`?after=2103">Later events`)
+	s.want(c, http.StatusOK, page+"?after=2103", live, "say 2101.", "say 4100.", "!Later events")
+	s.want(c, http.StatusOK, page+"?after=4103", live, "!say 4100.", "!Later events")
+	s.end(a, run.Ending{State: run.Succeeded})
+	s.want(c, http.StatusOK, page, "!data-events", "say 4100.", "!Later events")
+}
+
 // TestStream: a stream has what came after, as HTML that is escaped, and its end.
 func TestStream(t *testing.T) {
 	s := newStage(t)

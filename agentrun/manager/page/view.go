@@ -62,14 +62,15 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who reader) {
 		h.fail(w, r, err)
 		return
 	}
-	after := max(0, one.LastSeq-pageEvents)
+	after, newest := max(0, one.LastSeq-pageEvents), true
 	if s := r.URL.Query().Get("after"); s != "" {
+		newest = false
 		if after, err = strconv.ParseInt(s, 10, 64); err != nil || after < 0 {
 			h.fail(w, r, store.ErrNotFound)
 			return
 		}
 	}
-	content, err := h.runPage(r.Context(), one, after)
+	content, err := h.runPage(r.Context(), one, after, newest)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -78,16 +79,18 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who reader) {
 	h.show(w, http.StatusOK, "run", frame{Title: title, SignedIn: true, Project: who.project, Content: content})
 }
 
-func (h *handler) runPage(ctx context.Context, one run.Run, after int64) (runPage, error) {
+// runPage shows the events after that one. The newest page is followed whatever has come
+// since the run was read: the stream has it.
+func (h *handler) runPage(ctx context.Context, one run.Run, after int64, newest bool) (runPage, error) {
 	about := rowOf(one, h.Store.Now())
 	prompt, cut := shorten(one.Prompt, itemBytes)
 	p := runPage{
 		ID: one.ID, Prompt: plain.Text(prompt), PromptCut: cut, Profile: one.Profile, RetryOf: one.RetryOf, Labels: about.Labels,
 		Priority: one.Priority, Created: one.CreatedAt, After: after, Last: after, State: h.statePanel(one),
 	}
-	ended := false
-	for p.Last < after+pageEvents && !ended {
-		events, err := h.Store.Events(ctx, one.Project, one.ID, p.Last, storeEvents)
+	more, ended := true, false
+	for end := after + pageEvents; more && p.Last < end; {
+		events, err := h.Store.Events(ctx, one.Project, one.ID, p.Last, int(min(storeEvents, end-p.Last)))
 		if err != nil {
 			return p, err
 		}
@@ -96,11 +99,7 @@ func (h *handler) runPage(ctx context.Context, one run.Run, after int64) (runPag
 				return p, err
 			}
 		}
-		ended = events.Ended
-		if len(events.Events) == 0 {
-			break
-		}
-		p.Last = events.Last
+		p.Last, more, ended = events.Last, events.More && len(events.Events) > 0, events.Ended
 	}
 	p.Usage, p.Changes = p.Timeline.Usage, p.Timeline.Diff
 	link := "/ui/runs/" + one.ID
@@ -108,9 +107,10 @@ func (h *handler) runPage(ctx context.Context, one run.Run, after int64) (runPag
 		p.Earlier = link + "?after=" + strconv.FormatInt(max(0, after-pageEvents), 10)
 	}
 	switch {
-	case !ended && p.Last >= after+pageEvents:
+	case ended:
+	case more && !newest:
 		p.Later = link + "?after=" + strconv.FormatInt(p.Last, 10)
-	case !ended:
+	default:
 		p.Events = link + "/events"
 	}
 	var err error
