@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -266,6 +267,39 @@ func TestLongRun(t *testing.T) {
 	s.want(c, http.StatusOK, page+"?after=4103", live, "!say 4100.", "!Later events")
 	s.end(a, run.Ending{State: run.Succeeded})
 	s.want(c, http.StatusOK, page, "!data-events", "say 4100.", "!Later events")
+}
+
+// TestDownloadTakesItsTime: what a page may take to be written does not bound a file.
+func TestDownloadTakesItsTime(t *testing.T) {
+	s := newStage(t)
+	r := s.submit("shop", run.Request{Prompt: "x"})
+	a := s.begin(r.ID)
+	content := strings.Repeat("0123456789abcde\n", store.PieceBytes/4)
+	for name, content := range map[string]string{"large": content, "empty": ""} {
+		if err := a.Keep(t.Context(), name, "text/plain", []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	site := httptest.NewUnstartedServer(s.site.Config.Handler)
+	site.Config.WriteTimeout = 1 // nanosecond: it is over at once
+	site.Start()
+	defer site.Close()
+	for name, want := range map[string]string{"large": content, "empty": ""} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, site.URL+"/ui/runs/"+r.ID+"/artifacts/"+name+"?attempt=1", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Cookie", "agentrun="+s.token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK || resp.ContentLength != int64(len(want)) || string(all) != want {
+			t.Errorf("%s: status %d, %d of %d bytes, %v", name, resp.StatusCode, len(all), resp.ContentLength, err)
+		}
+	}
 }
 
 // TestStream: a stream has what came after, as HTML that is escaped, and its end.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/pikasTech/agentrun/agentrun/manager/download"
 	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/agentrun/run"
 	"github.com/pikasTech/agentrun/internal/plain"
@@ -154,18 +155,27 @@ func (h *handler) artifact(w http.ResponseWriter, r *http.Request, who reader) {
 		h.fail(w, r, store.ErrNotFound)
 		return
 	}
-	about, err := h.Store.Artifact(r.Context(), who.project, r.PathValue("id"), r.PathValue("name"), attempt)
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	content, err := h.Store.Content(r.Context(), r.PathValue("id"), about)
+	about, file, err := h.file(r, who, attempt)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", `attachment; filename="`+about.Name+`"`)
-	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
-	_, _ = w.Write(content)
+	w.Header().Set("Content-Length", strconv.FormatInt(about.Bytes, 10))
+	if err := file.Send(r.Context(), w); err != nil {
+		h.Log.Info("a download was cut off", "error", err)
+	}
+}
+
+// file finds a file and begins with it, in the time of a page.
+func (h *handler) file(r *http.Request, who reader, attempt int) (run.Artifact, *download.File, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), requestTime)
+	defer cancel()
+	about, err := h.Store.Artifact(ctx, who.project, r.PathValue("id"), r.PathValue("name"), attempt)
+	if err != nil {
+		return about, nil, err
+	}
+	file, err := download.Open(ctx, h.Store, r.PathValue("id"), about)
+	return about, file, err
 }

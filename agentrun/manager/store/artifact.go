@@ -105,7 +105,7 @@ func (s *Store) artifacts(ctx context.Context, id uuid.UUID) ([]run.Artifact, er
 }
 
 // Artifact gives one file of a run, of the last attempt that has it when attempt is
-// 0, or ErrNotFound. Content gives its bytes.
+// 0, or ErrNotFound. Piece gives its bytes.
 func (s *Store) Artifact(ctx context.Context, project, id, name string, attempt int) (run.Artifact, error) {
 	u, err := runID(id)
 	if err != nil {
@@ -125,16 +125,30 @@ func (s *Store) Artifact(ctx context.Context, project, id, name string, attempt 
 	return a, nil
 }
 
-// Content gives the bytes of a file that Artifact gave, up to run.MaxArtifactBytes.
-func (s *Store) Content(ctx context.Context, id string, a run.Artifact) ([]byte, error) {
+// PieceBytes are the bytes of a file that are in memory at once for one who reads it.
+const PieceBytes = 256 << 10
+
+// Piece gives the bytes of a file that Artifact gave, from that one on: PieceBytes, or
+// what is left. It is ErrNotFound when the file is not there any more.
+func (s *Store) Piece(ctx context.Context, id string, a run.Artifact, from int64) ([]byte, error) {
 	u, err := runID(id)
 	if err != nil {
 		return nil, err
 	}
-	var content []byte
-	err = s.Pool.QueryRow(ctx, `select content from artifacts where run_id = $1 and attempt = $2 and name = $3`, u, a.Attempt, a.Name).Scan(&content)
+	// The content is neither compressed nor inline: only what is asked for is read.
+	var piece []byte
+	err = s.Pool.QueryRow(ctx, `
+		select substring(content from $4::int for $5::int) from artifacts
+		where run_id = $1 and attempt = $2 and name = $3 and sha256 = decode($6, 'hex')`,
+		u, a.Attempt, a.Name, from+1, PieceBytes, a.SHA256).Scan(&piece)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, ErrNotFound
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the artifact: %w", err)
 	}
-	return content, nil
+	if want := min(PieceBytes, a.Bytes-from); int64(len(piece)) != want {
+		return nil, fmt.Errorf("reading the artifact: %d bytes from %d on, not %d", len(piece), from, want)
+	}
+	return piece, nil
 }
