@@ -16,7 +16,8 @@ import (
 
 // PutArtifact stores a file of an attempt, named and typed by about, and the event
 // that says so, which it gives. The same content again changes nothing and gives no
-// event; other content under the name, or more than run.MaxArtifacts, is ErrArtifact.
+// event; other content under the name, or more than run.MaxArtifacts of the attempt, is
+// ErrArtifact.
 // It refuses as Append does, but for a repetition.
 func (s *Store) PutArtifact(ctx context.Context, id string, attempt int, podUID string, about run.Artifact, content []byte) (run.Artifact, []run.Event, error) {
 	u, err := runID(id)
@@ -44,7 +45,7 @@ func (s *Store) PutArtifact(ctx context.Context, id string, attempt int, podUID 
 		var count int
 		var there []byte
 		err = tx.QueryRow(ctx, `select count(*), (select sha256 from artifacts where run_id = $1 and attempt = $2 and name = $3)
-			from artifacts where run_id = $1`, u, attempt, about.Name).Scan(&count, &there)
+			from artifacts where run_id = $1 and attempt = $2`, u, attempt, about.Name).Scan(&count, &there)
 		switch {
 		case err != nil:
 			return fmt.Errorf("looking for the artifact: %w", err)

@@ -273,6 +273,28 @@ func TestPiecesOfAnArtifact(t *testing.T) {
 	}
 }
 
+// What an attempt has kept takes no room of the next one's.
+func TestEachAttemptKeepsItsOwnArtifacts(t *testing.T) {
+	s := open(t)
+	r := running(t, s, run.Request{MaxAttempts: 2})
+	for i := range run.MaxArtifacts {
+		if _, _, err := s.PutArtifact(t.Context(), r.ID, 1, pod, run.Artifact{Name: fmt.Sprint(i)}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, err := s.PutArtifact(t.Context(), r.ID, 1, pod, run.Artifact{Name: "more"}, nil)
+	is(t, err, ErrArtifact)
+	if _, err := s.Finish(t.Context(), r.ID, 1, pod, run.Ending{State: run.Failed, Reason: run.RateLimited}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Claim(t.Context(), r.ID, dispatch(t, s, r.ID), "pod2"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.PutArtifact(t.Context(), r.ID, 2, "pod2", run.Artifact{Name: "more"}, nil); err != nil {
+		t.Errorf("the second attempt: %v", err)
+	}
+}
+
 // A result is of the attempt that the run ended with: what an earlier one said is no
 // result of a run whose last attempt was lost.
 func TestALostAttemptHasNoResult(t *testing.T) {
