@@ -38,11 +38,14 @@ type Server struct {
 
 // The bounds of requests.
 const (
-	maxBodyBytes     = 1 << 20
-	requestTime      = 10 * time.Second
-	transferTime     = run.ArtifactTime // of an upload
-	maxUploadsInHand = 64 << 20
-	maxReportsInHand = 16 << 20 // as they come; what is made of them is several times that
+	maxBodyBytes = 1 << 20
+	requestTime  = 10 * time.Second
+	transferTime = run.ArtifactTime // of an upload
+
+	// Bodies of runners as they come. Until it is stored an upload takes three times its
+	// bytes, a report up to ten times, and the manager is meant for 256 MiB.
+	maxUploadsInHand = run.MaxArtifactBytes
+	maxReportsInHand = 2 * maxReportBody
 )
 
 // Register adds the API's routes to mux.
