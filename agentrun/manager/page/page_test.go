@@ -264,7 +264,9 @@ func TestLongRun(t *testing.T) {
 	s.want(c, http.StatusOK, page, live, "say 2101.", "say 4100.", "!say 2100.", "Earlier events", "!Later events")
 	s.want(c, http.StatusOK, page+"?after=103", "!data-events", "say 101.", "say 2100.", "!say 2101.", `href="`+page+`?after=2103">Later events`)
 	s.want(c, http.StatusOK, page+"?after=2103", live, "say 2101.", "say 4100.", "!Later events")
-	s.want(c, http.StatusOK, page+"?after=4103", live, "!say 4100.", "!Later events")
+	for _, after := range []string{"4103", "9223372036854775807"} {
+		s.want(c, http.StatusOK, page+"?after="+after, live, "!say 4100.", "!Later events")
+	}
 	s.end(a, run.Ending{State: run.Succeeded})
 	s.want(c, http.StatusOK, page, "!data-events", "say 4100.", "!Later events")
 }

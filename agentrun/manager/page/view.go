@@ -70,6 +70,7 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who reader) {
 			h.fail(w, r, store.ErrNotFound)
 			return
 		}
+		after = min(after, one.LastSeq)
 	}
 	content, err := h.runPage(r.Context(), one, after, newest)
 	if err != nil {
