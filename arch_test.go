@@ -72,9 +72,10 @@ var allowed = []rule{
 
 	{"agentrun/run", "what a run is; pure", nil},
 	{"agentrun/manager/store", "the only place that talks to Postgres", []string{"agentrun/run"}},
-	{"agentrun/manager/api", "HTTP for a store; knows no cluster: who a runner is, it is told", []string{"agentrun/manager/store", "agentrun/run"}},
+	{"agentrun/manager/download", "a file of a run over HTTP, for the API and the page", []string{"agentrun/manager/store", "agentrun/run"}},
+	{"agentrun/manager/api", "HTTP for a store; knows no cluster: who a runner is, it is told", []string{"agentrun/manager/download", "agentrun/manager/store", "agentrun/run"}},
 	{"agentrun/manager/storetest", "a store in a real Postgres, and an agent that a test plays", []string{"agentrun/run", "agentrun/manager/store"}},
-	{"agentrun/manager/page", "runs for people, read from the store; changes nothing", []string{"agentrun/run", "agentrun/manager/store", "internal/plain"}},
+	{"agentrun/manager/page", "runs for people, read from the store; changes nothing", []string{"agentrun/run", "agentrun/manager/download", "agentrun/manager/store", "internal/plain"}},
 	{"agentrun/manager", "the service: knows nothing of how it is released", []string{"agentrun/manager/api", "agentrun/manager/dispatch", "agentrun/manager/identity", "agentrun/manager/store", "internal/kube", "internal/fail", "internal/canon"}},
 	{"agentrun/client", "the public API from outside: knows nothing of the manager's inside", []string{"agentrun/run", "internal/fail"}},
 	{"cmd/agentrun", "flags, environment and text for the client", []string{"agentrun/client", "agentrun/run", "internal/canon", "internal/fail", "internal/plain"}},

@@ -9,7 +9,7 @@ const (
 	MaxDeadlineSeconds = 24 * 60 * 60
 	MaxLabels          = 16
 	MaxArtifactBytes   = 32 << 20 // of one artifact
-	MaxArtifacts       = 64       // of one run
+	MaxArtifacts       = 64       // of one attempt
 )
 
 // Request is what a user submits.

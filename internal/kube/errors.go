@@ -29,7 +29,8 @@ const (
 	forbidden
 	conflict
 	exists
-	denied // by admission
+	denied  // by admission
+	passing // denied, but for now
 	unreachable
 )
 
@@ -72,7 +73,11 @@ func IsConflict(err error) bool { return is(err, conflict) }
 func IsAlreadyExists(err error) bool { return is(err, exists) }
 
 // IsDenied: admission refuses it: a webhook, a policy, or a schema.
-func IsDenied(err error) bool { return is(err, denied) }
+func IsDenied(err error) bool { return is(err, denied, passing) }
+
+// IsPassing: it is denied for now, and the same request may be admitted later: a webhook
+// that must agree does not answer, or a quota is used up.
+func IsPassing(err error) bool { return is(err, passing) }
 
 // IsUnreachable: nobody answered, or the answer broke off or came too late.
 func IsUnreachable(err error) bool { return is(err, unreachable) }
@@ -147,10 +152,11 @@ func (c *Client) judge(ctx context.Context, q question, err error) (*refusal, st
 	no := func(k kind, hint, format string, args ...any) (*refusal, string) {
 		return &refusal{k, fmt.Sprintf(format, args...), err}, hint
 	}
-	webhook := strings.Contains(s.Message, "failed calling webhook") || strings.Contains(s.Message, "conversion webhook for")
+	// One that answers no gives an answer of its own, and no 500.
+	webhook := s.Code >= 500 && (strings.Contains(s.Message, "failed calling webhook") || strings.Contains(s.Message, "conversion webhook for"))
 	switch {
 	case webhook:
-		return no(denied, "see why the webhook's pods do not answer (kubectl get pods -A), then run it again", "a webhook that must agree does not answer: %s", said)
+		return no(passing, "see why the webhook's pods do not answer (kubectl get pods -A), then run it again", "a webhook that must agree does not answer: %s", said)
 	case s.Reason == metav1.StatusReasonNotFound && (q.gvr.Resource != "" && hasCause(s, metav1.CauseTypeUnexpectedServerResponse)):
 		return c.noResource(ctx, q, err)
 	case s.Reason == metav1.StatusReasonNotFound && s.Details != nil && s.Details.Kind == "namespaces" && q.gvr.Resource != "namespaces":
@@ -166,6 +172,8 @@ func (c *Client) judge(ctx context.Context, q question, err error) (*refusal, st
 		return no(forbidden, "let the account read "+q.where, "this account may not: %s", said)
 	case s.Reason == metav1.StatusReasonForbidden && hasCause(s, "NamespaceTerminating"):
 		return no(denied, "wait until the namespace is gone, then make it again", "the namespace is being deleted: %s", said)
+	case s.Reason == metav1.StatusReasonForbidden && byQuota.MatchString(s.Message):
+		return no(passing, "raise the quota, or wait until something that it counts is gone, then run it again", "the cluster refuses it: %s", said)
 	case s.Reason == metav1.StatusReasonForbidden:
 		return no(denied, "mend what the message names, then run it again", "the cluster refuses it: %s", said)
 	case s.Reason == metav1.StatusReasonAlreadyExists:
@@ -182,8 +190,12 @@ func (c *Client) judge(ctx context.Context, q question, err error) (*refusal, st
 	return no(other, "see what the server's address leads to", "the server answers %d: %s", s.Code, said)
 }
 
-// byRBAC is how an authorizer words a no.
-var byRBAC = regexp.MustCompile(` cannot ([a-z]+) resource `)
+// byRBAC is how an authorizer words a no, byQuota how a quota does that has no room, or
+// has not been counted yet.
+var (
+	byRBAC  = regexp.MustCompile(` cannot ([a-z]+) resource `)
+	byQuota = regexp.MustCompile(` is forbidden: (exceeded quota|status unknown for quota): `)
+)
 
 func hasCause(s metav1.Status, t metav1.CauseType) bool {
 	if s.Details == nil {

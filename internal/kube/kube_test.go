@@ -136,6 +136,8 @@ const (
 )
 
 func TestRefusals(t *testing.T) {
+	passing := func(err error) bool { return kube.IsPassing(err) && kube.IsDenied(err) }
+	denied := func(err error) bool { return !kube.IsPassing(err) && kube.IsDenied(err) }
 	tests := []struct {
 		name   string
 		answer http.HandlerFunc
@@ -149,11 +151,14 @@ func TestRefusals(t *testing.T) {
 			"may not get pipelineruns of group tekton.dev in namespace ci", "system:serviceaccount:ci:reader",
 			"kubectl -n ci create role NAME --verb=get --resource=pipelineruns.tekton.dev",
 		}},
-		{"quota", kubetest.Status(403, "Forbidden", messageQuota, ""), kube.IsDenied, []string{"exceeded quota"}},
-		{"terminating", kubetest.Status(403, "Forbidden", "unable to create new content in namespace ci because it is being terminated", `{"causes":[{"reason":"NamespaceTerminating","message":"x","field":"metadata.namespace"}]}`), kube.IsDenied, []string{"is being deleted"}},
-		{"webhook down", kubetest.Status(500, "InternalError", messageWebhook, ""), kube.IsDenied, []string{"does not answer", "connection refused", "kubectl get pods -A"}},
-		{"webhook denies", kubetest.Status(400, "BadRequest", messageDenied, ""), kube.IsDenied, []string{"validation failed: expected exactly one", "?[2J"}},
-		{"invalid", kubetest.Status(422, "Invalid", `Secret "x" is invalid: metadata.name: Invalid value`, ""), kube.IsDenied, []string{"metadata.name"}},
+		{"quota", kubetest.Status(403, "Forbidden", messageQuota, ""), passing, []string{"exceeded quota", "raise the quota"}},
+		{"quota not counted", kubetest.Status(403, "Forbidden", `jobs.batch "run-1" is forbidden: status unknown for quota: small, resources: count/jobs.batch`, ""), passing, []string{"status unknown"}},
+		{"quota without numbers", kubetest.Status(403, "Forbidden", `pods "run-1" is forbidden: failed quota: small: must specify limits.cpu`, ""), denied, []string{"must specify"}},
+		{"terminating", kubetest.Status(403, "Forbidden", "unable to create new content in namespace ci because it is being terminated", `{"causes":[{"reason":"NamespaceTerminating","message":"x","field":"metadata.namespace"}]}`), denied, []string{"is being deleted"}},
+		{"webhook down", kubetest.Status(500, "InternalError", messageWebhook, ""), passing, []string{"does not answer", "connection refused", "kubectl get pods -A"}},
+		{"webhook denies", kubetest.Status(400, "BadRequest", messageDenied, ""), denied, []string{"validation failed: expected exactly one", "?[2J"}},
+		{"webhook denies in others' words", kubetest.Status(403, "Forbidden", `admission webhook "a" denied the request: `+messageWebhook, ""), denied, []string{"denied the request"}},
+		{"invalid", kubetest.Status(422, "Invalid", `Secret "x" is invalid: metadata.name: Invalid value`, ""), denied, []string{"metadata.name"}},
 		{"conflict", kubetest.Status(409, "Conflict", "the object has been modified", ""), kube.IsConflict, []string{"somebody else changed"}},
 		{"field conflict", kubetest.Status(409, "Conflict", `Apply failed with 1 conflict: conflict with "kubectl" using v1: .data`, `{"causes":[{"reason":"FieldManagerConflict","message":"conflict with \"kubectl\"","field":".data"}]}`), kube.IsConflict, []string{`"kubectl"`, "another field manager"}},
 		{"exists", kubetest.Status(409, "AlreadyExists", `pipelineruns.tekton.dev "run-1" already exists`, ""), kube.IsAlreadyExists, []string{"exists already"}},

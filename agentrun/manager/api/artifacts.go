@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/pikasTech/agentrun/agentrun/manager/download"
 	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/agentrun/run"
 )
@@ -71,16 +72,11 @@ func (s *Server) artifact(ctx context.Context, in *artifactInput) (*stream, erro
 			ctx.SetStatus(http.StatusNotModified)
 		}}, nil
 	}
-	if err := s.files.Acquire(ctx, a.Bytes); err != nil {
-		return nil, unavailable()
-	}
-	content, err := s.Store.Content(ctx, in.ID, a)
+	file, err := download.Open(ctx, s.Store, in.ID, a)
 	if err != nil {
-		s.files.Release(a.Bytes)
 		return nil, err
 	}
 	return &stream{func(ctx huma.Context) {
-		defer s.files.Release(a.Bytes)
 		_, w := humago.Unwrap(ctx)
 		// What an agent wrote is never shown by a browser in the manager's name.
 		ctx.SetHeader("Content-Type", a.MediaType)
@@ -89,9 +85,10 @@ func (s *Server) artifact(ctx context.Context, in *artifactInput) (*stream, erro
 		ctx.SetHeader("Content-Security-Policy", "sandbox; default-src 'none'")
 		ctx.SetHeader("ETag", etag)
 		ctx.SetHeader("Content-Length", strconv.FormatInt(a.Bytes, 10))
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(transferTime)) // every server of net/http can
 		ctx.SetStatus(http.StatusOK)
-		_, _ = ctx.BodyWriter().Write(content) // the one who asked is gone; there is nobody to tell
+		if err := file.Send(ctx.Context(), w); err != nil {
+			s.Log.Info("a download was cut off", "error", err.Error())
+		}
 	}}, nil
 }
 
@@ -116,10 +113,10 @@ func (s *Server) read(ctx context.Context, u *Upload) ([]byte, func(), error) {
 	if r.ContentLength > run.MaxArtifactBytes {
 		return nil, nil, refuse(http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("an artifact has up to %d bytes", run.MaxArtifactBytes))
 	}
-	if err := s.files.Acquire(ctx, r.ContentLength); err != nil {
+	release, ok := s.uploads.enter(ctx, turn{u.ctx.Operation().OperationID, runnerOf(ctx).pod}, r.ContentLength)
+	if !ok {
 		return nil, nil, unavailable()
 	}
-	release := func() { s.files.Release(r.ContentLength) }
 	deadline := time.Now().Add(transferTime)
 	_ = http.NewResponseController(w).SetReadDeadline(deadline)                   // every server of net/http can
 	_ = http.NewResponseController(w).SetWriteDeadline(deadline.Add(requestTime)) // likewise

@@ -18,5 +18,10 @@
 // that does not read is cut off: it costs the others nothing, and never more memory
 // than one write.
 //
+// What runners send is bounded before it is read, because their agents can send it too: a
+// pod has one report, one ending and one upload under way, and all pods together so many
+// bytes; who comes beyond that is answered 503. A file is sent in pieces, so that it needs
+// little memory and a slow reader costs nobody else anything.
+//
 // No answer and no log line holds a token, nor a value that a request had.
 package api

@@ -91,7 +91,7 @@ func (s *Server) problem(ctx context.Context, operation string, err error) error
 		{store.ErrKeyReused, http.StatusConflict, "idempotency_key_reused", "the key was used for another request"},
 		{store.ErrNotEnded, http.StatusConflict, "run_not_ended", "the run has not ended yet"},
 		{store.ErrNoProject, http.StatusNotFound, "no_such_project", "there is no such project"},
-		{store.ErrArtifact, http.StatusConflict, "artifact_refused", "the artifact is there with other content, or the run has too many"},
+		{store.ErrArtifact, http.StatusConflict, "artifact_refused", "the artifact is there with other content, or the attempt has too many"},
 		{run.ErrSuperseded, http.StatusConflict, "attempt_superseded", "the attempt is not the run's any more, or has ended"},
 	} {
 		if errors.Is(err, known.err) {

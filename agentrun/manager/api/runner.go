@@ -22,7 +22,6 @@ type uploadInput struct {
 	Type string `header:"Content-Type" maxLength:"128"`
 }
 
-// reportTime is how long a report may take to come.
 const maxReportBody = run.MaxReportBytes + 1
 
 func (s *Server) runnerRoutes(api huma.API) {
@@ -31,11 +30,11 @@ func (s *Server) runnerRoutes(api huma.API) {
 		OperationID: "claim", Method: http.MethodPost, Path: "/runner/v1/claim", Tags: tags,
 		Summary: "What the attempt has to do", Description: "The same pod may claim again. 503 until the attempt's Job is known.",
 	}), s.claim)
-	register(s, api, s.forRunners(api, huma.Operation{
+	register(s, api, s.bounded(api, s.forRunners(api, huma.Operation{
 		OperationID: "report", Method: http.MethodPost, Path: "/runner/v1/events", Tags: tags, MaxBodyBytes: maxReportBody,
 		SkipValidateBody: true, // Report.Check does, and decoding is strict: this is where most of the bytes come in
-		Summary:          "Report events", Description: "What is stored already is left out. 409 event_gap says which event must come next.",
-	}), s.report)
+		Summary:          "Report events", Description: "What is stored already is left out. 409 event_gap says which event must come next. One at a time: 503 while another of the pod is under way.",
+	})), s.report)
 	register(s, api, s.forRunners(api, huma.Operation{
 		OperationID: "heartbeat", Method: http.MethodPost, Path: "/runner/v1/heartbeat", Tags: tags, Summary: "A sign of life",
 	}), func(ctx context.Context, _ *struct{}) (*body[run.Receipt], error) {
@@ -45,13 +44,13 @@ func (s *Server) runnerRoutes(api huma.API) {
 	})
 	register(s, api, s.forRunners(api, huma.Operation{
 		OperationID: "put-artifact", Method: http.MethodPut, Path: "/runner/v1/artifacts/{name}", Tags: tags,
-		Summary: "Store a file of the attempt", Description: "The same content again changes nothing.",
+		Summary: "Store a file of the attempt", Description: "The same content again changes nothing. One at a time: 503 while another of the pod is under way.",
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/octet-stream": {}}},
 	}), s.putArtifact)
-	register(s, api, s.forRunners(api, huma.Operation{
+	register(s, api, s.bounded(api, s.forRunners(api, huma.Operation{
 		OperationID: "finish", Method: http.MethodPost, Path: "/runner/v1/finish", Tags: tags, MaxBodyBytes: maxBodyBytes + 1,
 		Summary: "How the attempt ended", Description: "The first word counts; said again it is answered in the same way.",
-	}), func(ctx context.Context, in *endingInput) (*body[run.Receipt], error) {
+	})), func(ctx context.Context, in *endingInput) (*body[run.Receipt], error) {
 		if err := flawed(in.Body.Check()); err != nil {
 			return nil, err
 		}

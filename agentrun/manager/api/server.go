@@ -13,7 +13,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/agentrun/run"
@@ -33,20 +32,25 @@ type Server struct {
 	// ErrPod refuses it; any other is temporary.
 	CheckPod func(ctx context.Context, pod PodIdentity, attempt store.Attempt) error
 
-	files *semaphore.Weighted // bytes of artifacts that are in memory at once
+	reports *intake
+	uploads *intake
 }
 
 // The bounds of requests.
 const (
-	maxBodyBytes   = 1 << 20
-	requestTime    = 10 * time.Second
-	transferTime   = run.ArtifactTime // up, and down
-	maxFilesInHand = 64 << 20
+	maxBodyBytes = 1 << 20
+	requestTime  = 10 * time.Second
+	transferTime = run.ArtifactTime // of an upload
+
+	// Bodies of runners as they come. Until it is stored an upload takes three times its
+	// bytes, a report up to ten times, and the manager is meant for 256 MiB.
+	maxUploadsInHand = run.MaxArtifactBytes
+	maxReportsInHand = 2 * maxReportBody
 )
 
 // Register adds the API's routes to mux.
 func (s *Server) Register(mux *http.ServeMux) {
-	s.files = semaphore.NewWeighted(maxFilesInHand)
+	s.reports, s.uploads = newIntake(maxReportsInHand), newIntake(maxUploadsInHand)
 	api := s.routes(mux)
 	mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		data, err := document(api)

@@ -26,7 +26,7 @@ type refused struct{ error }
 
 // schedule makes the Job of a pending attempt and notes it. An attempt that another
 // replica began is left to it for a moment. One whose Job is refused for too long is
-// lost; while the cluster cannot be asked it waits.
+// lost; while the cluster cannot be asked, or refuses it for a while only, it waits.
 func (d *Dispatcher) schedule(ctx context.Context, template *batchv1.Job, a store.OpenAttempt, m *memory, t lasting) error {
 	if template == nil || d.Now().Before(m.next) || !m.mine && t.state < d.Limits.Adopt {
 		return errLater
@@ -84,6 +84,8 @@ func (d *Dispatcher) provide(ctx context.Context, template *batchv1.Job, a store
 	switch {
 	case err == nil:
 		return typed[batchv1.Job](made)
+	case kube.IsPassing(err):
+		return nil, err
 	case kube.IsDenied(err), kube.IsForbidden(err), kube.IsNotFound(err):
 		return nil, refused{err}
 	case !kube.IsAlreadyExists(err):

@@ -221,9 +221,12 @@ func TestJobsThatAreRefused(t *testing.T) {
 		lost   bool
 	}{
 		{"invalid", kubetest.Status(http.StatusUnprocessableEntity, "Invalid", "spec.template: Invalid value", ""), true},
-		{"quota", kubetest.Status(http.StatusForbidden, "Forbidden", "jobs.batch is forbidden: exceeded quota", ""), true},
+		{"a webhook", kubetest.Status(http.StatusBadRequest, "BadRequest", `admission webhook "policy.example" denied the request: no`, ""), true},
 		{"not allowed", kubetest.Status(http.StatusForbidden, "Forbidden", `User "x" cannot create resource "jobs"`, ""), true},
 		{"away", kubetest.Status(http.StatusInternalServerError, "InternalError", "etcd", ""), false},
+		{"quota", kubetest.Status(http.StatusForbidden, "Forbidden", `jobs.batch "x" is forbidden: exceeded quota: small, requested: count/jobs.batch=1, used: count/jobs.batch=9, limited: count/jobs.batch=9`, ""), false},
+		{"webhook away", kubetest.Status(http.StatusInternalServerError, "InternalError",
+			`Internal error occurred: failed calling webhook "policy.example": failed to call webhook: Post "https://policy.ns.svc:443/": dial tcp 10.96.0.7:443: connect: connection refused`, ""), false},
 		{"drops", kubetest.Drop, false},
 	}
 	for _, tt := range tests {

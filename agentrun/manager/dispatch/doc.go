@@ -21,7 +21,9 @@
 // waits longer rather than shorter. The step in the store comes first, the deletion of
 // the Job after it: what is still running then is not heard any more.
 //
-// While the API server is away nothing is judged and nothing is lost. No answer of
+// While the API server is away nothing is judged and nothing is lost. An attempt whose
+// Job is refused for a while only, because a quota is used up or an admission webhook
+// does not answer, waits; one that is refused for good is given up. No answer of
 // Postgres is waited for without a limit: a machine that is gone does not say so. A Job
 // of ours whose attempt has ended is deleted, unless it has finished and Kubernetes will
 // do that itself. Jobs that have not the name and labels of an attempt are never touched.

@@ -41,7 +41,7 @@ func (p *Page) Handler() http.Handler {
 	mux.HandleFunc("GET /ui/runs", h.forReaders(timed(h.list)))
 	mux.HandleFunc("GET /ui/runs/{id}", h.forReaders(timed(h.run)))
 	mux.HandleFunc("GET /ui/runs/{id}/events", h.forReaders(h.live))
-	mux.HandleFunc("GET /ui/runs/{id}/artifacts/{name}", h.forReaders(timed(h.artifact)))
+	mux.HandleFunc("GET /ui/runs/{id}/artifacts/{name}", h.forReaders(h.artifact))
 	mux.HandleFunc("GET /ui/signin", h.signInForm)
 	mux.HandleFunc("POST /ui/signin", h.signIn)
 	mux.HandleFunc("POST /ui/signout", h.signOut)

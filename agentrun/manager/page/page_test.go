@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -240,6 +241,67 @@ func TestRunWithoutScript(t *testing.T) {
 	s.want(c, http.StatusNotFound, "/ui/runs/"+r.ID+"/artifacts/diff.patch?attempt=x")
 	s.want(c, http.StatusNotFound, "/ui/runs/"+r.ID+"?after=-1")
 	s.want(c, http.StatusOK, "/ui/runs/"+r.ID+"?after=9", "!Hello", "Earlier events")
+}
+
+// TestLongRun: a page of a run with more events than a page has is followed when it is the
+// newest, and leads to the next one when it is not.
+func TestLongRun(t *testing.T) {
+	s := newStage(t)
+	r := s.submit("shop", run.Request{Prompt: "x"})
+	c := s.person()
+	s.signIn(c, s.token, "")
+	a := s.begin(r.ID) // three events
+	const n = 4100
+	_, err := s.store.Pool.Exec(t.Context(), `
+		with e as (insert into events (run_id, seq, attempt, at, type, data)
+			select $1, 3 + n, 1, now(), 'message', json_build_object('itemId', 'm' || n, 'text', 'say ' || n || '.') from generate_series(1, $2::int) n)
+		update runs set last_seq = last_seq + $2 where id = $1`, r.ID, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := "/ui/runs/" + r.ID
+	live := fmt.Sprintf(`data-events="%s/events" data-last="%d"`, page, n+3)
+	s.want(c, http.StatusOK, page, live, "say 2101.", "say 4100.", "!say 2100.", "Earlier events", "!Later events")
+	s.want(c, http.StatusOK, page+"?after=103", "!data-events", "say 101.", "say 2100.", "!say 2101.", `href="`+page+`?after=2103">Later events`)
+	s.want(c, http.StatusOK, page+"?after=2103", live, "say 2101.", "say 4100.", "!Later events")
+	for _, after := range []string{"4103", "9223372036854775807"} {
+		s.want(c, http.StatusOK, page+"?after="+after, live, "!say 4100.", "!Later events")
+	}
+	s.end(a, run.Ending{State: run.Succeeded})
+	s.want(c, http.StatusOK, page, "!data-events", "say 4100.", "!Later events")
+}
+
+// TestDownloadTakesItsTime: what a page may take to be written does not bound a file.
+func TestDownloadTakesItsTime(t *testing.T) {
+	s := newStage(t)
+	r := s.submit("shop", run.Request{Prompt: "x"})
+	a := s.begin(r.ID)
+	content := strings.Repeat("0123456789abcde\n", store.PieceBytes/4)
+	for name, content := range map[string]string{"large": content, "empty": ""} {
+		if err := a.Keep(t.Context(), name, "text/plain", []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	site := httptest.NewUnstartedServer(s.site.Config.Handler)
+	site.Config.WriteTimeout = 1 // nanosecond: it is over at once
+	site.Start()
+	defer site.Close()
+	for name, want := range map[string]string{"large": content, "empty": ""} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, site.URL+"/ui/runs/"+r.ID+"/artifacts/"+name+"?attempt=1", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Cookie", "agentrun="+s.token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK || resp.ContentLength != int64(len(want)) || string(all) != want {
+			t.Errorf("%s: status %d, %d of %d bytes, %v", name, resp.StatusCode, len(all), resp.ContentLength, err)
+		}
+	}
 }
 
 // TestStream: a stream has what came after, as HTML that is escaped, and its end.

@@ -88,7 +88,7 @@ func (h *handler) forReaders(next func(http.ResponseWriter, *http.Request, reade
 	}
 }
 
-// timed bounds what the database may take for what is no stream.
+// timed bounds what the database may take for what is neither a stream nor a file.
 func timed(next func(http.ResponseWriter, *http.Request, reader)) func(http.ResponseWriter, *http.Request, reader) {
 	return func(w http.ResponseWriter, r *http.Request, who reader) {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTime)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/pikasTech/agentrun/agentrun/manager/download"
 	"github.com/pikasTech/agentrun/agentrun/manager/store"
 	"github.com/pikasTech/agentrun/agentrun/run"
 	"github.com/pikasTech/agentrun/internal/plain"
@@ -62,14 +63,16 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who reader) {
 		h.fail(w, r, err)
 		return
 	}
-	after := max(0, one.LastSeq-pageEvents)
+	after, newest := max(0, one.LastSeq-pageEvents), true
 	if s := r.URL.Query().Get("after"); s != "" {
+		newest = false
 		if after, err = strconv.ParseInt(s, 10, 64); err != nil || after < 0 {
 			h.fail(w, r, store.ErrNotFound)
 			return
 		}
+		after = min(after, one.LastSeq)
 	}
-	content, err := h.runPage(r.Context(), one, after)
+	content, err := h.runPage(r.Context(), one, after, newest)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -78,16 +81,18 @@ func (h *handler) run(w http.ResponseWriter, r *http.Request, who reader) {
 	h.show(w, http.StatusOK, "run", frame{Title: title, SignedIn: true, Project: who.project, Content: content})
 }
 
-func (h *handler) runPage(ctx context.Context, one run.Run, after int64) (runPage, error) {
+// runPage shows the events after that one. The newest page is followed whatever has come
+// since the run was read: the stream has it.
+func (h *handler) runPage(ctx context.Context, one run.Run, after int64, newest bool) (runPage, error) {
 	about := rowOf(one, h.Store.Now())
 	prompt, cut := shorten(one.Prompt, itemBytes)
 	p := runPage{
 		ID: one.ID, Prompt: plain.Text(prompt), PromptCut: cut, Profile: one.Profile, RetryOf: one.RetryOf, Labels: about.Labels,
 		Priority: one.Priority, Created: one.CreatedAt, After: after, Last: after, State: h.statePanel(one),
 	}
-	ended := false
-	for p.Last < after+pageEvents && !ended {
-		events, err := h.Store.Events(ctx, one.Project, one.ID, p.Last, storeEvents)
+	more, ended := true, false
+	for end := after + pageEvents; more && p.Last < end; {
+		events, err := h.Store.Events(ctx, one.Project, one.ID, p.Last, int(min(storeEvents, end-p.Last)))
 		if err != nil {
 			return p, err
 		}
@@ -96,11 +101,7 @@ func (h *handler) runPage(ctx context.Context, one run.Run, after int64) (runPag
 				return p, err
 			}
 		}
-		ended = events.Ended
-		if len(events.Events) == 0 {
-			break
-		}
-		p.Last = events.Last
+		p.Last, more, ended = events.Last, events.More && len(events.Events) > 0, events.Ended
 	}
 	p.Usage, p.Changes = p.Timeline.Usage, p.Timeline.Diff
 	link := "/ui/runs/" + one.ID
@@ -108,9 +109,10 @@ func (h *handler) runPage(ctx context.Context, one run.Run, after int64) (runPag
 		p.Earlier = link + "?after=" + strconv.FormatInt(max(0, after-pageEvents), 10)
 	}
 	switch {
-	case !ended && p.Last >= after+pageEvents:
+	case ended:
+	case more && !newest:
 		p.Later = link + "?after=" + strconv.FormatInt(p.Last, 10)
-	case !ended:
+	default:
 		p.Events = link + "/events"
 	}
 	var err error
@@ -154,18 +156,27 @@ func (h *handler) artifact(w http.ResponseWriter, r *http.Request, who reader) {
 		h.fail(w, r, store.ErrNotFound)
 		return
 	}
-	about, err := h.Store.Artifact(r.Context(), who.project, r.PathValue("id"), r.PathValue("name"), attempt)
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	content, err := h.Store.Content(r.Context(), r.PathValue("id"), about)
+	about, file, err := h.file(r, who, attempt)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", `attachment; filename="`+about.Name+`"`)
-	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
-	_, _ = w.Write(content)
+	w.Header().Set("Content-Length", strconv.FormatInt(about.Bytes, 10))
+	if err := file.Send(r.Context(), w); err != nil {
+		h.Log.Info("a download was cut off", "error", err)
+	}
+}
+
+// file finds a file and begins with it, in the time of a page.
+func (h *handler) file(r *http.Request, who reader, attempt int) (run.Artifact, *download.File, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), requestTime)
+	defer cancel()
+	about, err := h.Store.Artifact(ctx, who.project, r.PathValue("id"), r.PathValue("name"), attempt)
+	if err != nil {
+		return about, nil, err
+	}
+	file, err := download.Open(ctx, h.Store, r.PathValue("id"), about)
+	return about, file, err
 }

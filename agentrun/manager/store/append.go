@@ -58,7 +58,8 @@ var (
 // Append stores the events of an attempt's report, which must pass Report.Check, and
 // gives those that were new, as users see them. It refuses with run.ErrSuperseded
 // when the attempt is not the run's any more or has ended, and with a GapError.
-// Reports that come at once are stored together.
+// Reports that come at once are stored together. It holds on to the report's memory no
+// longer than it takes: when ctx ends, it waits still for what is being stored.
 func (s *Store) Append(ctx context.Context, id string, attempt int, podUID string, r run.Report) (run.Receipt, []run.Event, error) {
 	p, err := newPending(id, attempt, podUID, r)
 	if err != nil {
@@ -68,7 +69,10 @@ func (s *Store) Append(ctx context.Context, id string, attempt int, podUID strin
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		return run.Receipt{}, nil, fmt.Errorf("storing events: %w", ctx.Err())
+		if s.group.leave(p) {
+			return run.Receipt{}, nil, fmt.Errorf("storing events: %w", ctx.Err())
+		}
+		<-p.done // groupTime ends it
 	}
 	return p.receipt()
 }

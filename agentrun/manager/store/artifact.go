@@ -16,7 +16,8 @@ import (
 
 // PutArtifact stores a file of an attempt, named and typed by about, and the event
 // that says so, which it gives. The same content again changes nothing and gives no
-// event; other content under the name, or more than run.MaxArtifacts, is ErrArtifact.
+// event; other content under the name, or more than run.MaxArtifacts of the attempt, is
+// ErrArtifact.
 // It refuses as Append does, but for a repetition.
 func (s *Store) PutArtifact(ctx context.Context, id string, attempt int, podUID string, about run.Artifact, content []byte) (run.Artifact, []run.Event, error) {
 	u, err := runID(id)
@@ -44,7 +45,7 @@ func (s *Store) PutArtifact(ctx context.Context, id string, attempt int, podUID 
 		var count int
 		var there []byte
 		err = tx.QueryRow(ctx, `select count(*), (select sha256 from artifacts where run_id = $1 and attempt = $2 and name = $3)
-			from artifacts where run_id = $1`, u, attempt, about.Name).Scan(&count, &there)
+			from artifacts where run_id = $1 and attempt = $2`, u, attempt, about.Name).Scan(&count, &there)
 		switch {
 		case err != nil:
 			return fmt.Errorf("looking for the artifact: %w", err)
@@ -105,7 +106,7 @@ func (s *Store) artifacts(ctx context.Context, id uuid.UUID) ([]run.Artifact, er
 }
 
 // Artifact gives one file of a run, of the last attempt that has it when attempt is
-// 0, or ErrNotFound. Content gives its bytes.
+// 0, or ErrNotFound. Piece gives its bytes.
 func (s *Store) Artifact(ctx context.Context, project, id, name string, attempt int) (run.Artifact, error) {
 	u, err := runID(id)
 	if err != nil {
@@ -125,16 +126,30 @@ func (s *Store) Artifact(ctx context.Context, project, id, name string, attempt 
 	return a, nil
 }
 
-// Content gives the bytes of a file that Artifact gave, up to run.MaxArtifactBytes.
-func (s *Store) Content(ctx context.Context, id string, a run.Artifact) ([]byte, error) {
+// PieceBytes are the bytes of a file that are in memory at once for one who reads it.
+const PieceBytes = 256 << 10
+
+// Piece gives the bytes of a file that Artifact gave, from that one on: PieceBytes, or
+// what is left. It is ErrNotFound when the file is not there any more.
+func (s *Store) Piece(ctx context.Context, id string, a run.Artifact, from int64) ([]byte, error) {
 	u, err := runID(id)
 	if err != nil {
 		return nil, err
 	}
-	var content []byte
-	err = s.Pool.QueryRow(ctx, `select content from artifacts where run_id = $1 and attempt = $2 and name = $3`, u, a.Attempt, a.Name).Scan(&content)
+	// The content is neither compressed nor inline: only what is asked for is read.
+	var piece []byte
+	err = s.Pool.QueryRow(ctx, `
+		select substring(content from $4::int for $5::int) from artifacts
+		where run_id = $1 and attempt = $2 and name = $3 and sha256 = decode($6, 'hex')`,
+		u, a.Attempt, a.Name, from+1, PieceBytes, a.SHA256).Scan(&piece)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, ErrNotFound
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the artifact: %w", err)
 	}
-	return content, nil
+	if want := min(PieceBytes, a.Bytes-from); int64(len(piece)) != want {
+		return nil, fmt.Errorf("reading the artifact: %d bytes from %d on, not %d", len(piece), from, want)
+	}
+	return piece, nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync/atomic"
@@ -204,7 +205,7 @@ func TestArtifacts(t *testing.T) {
 	if err != nil || got != stored {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if back, err := s.Content(t.Context(), r.ID, got); err != nil || !bytes.Equal(back, content) {
+	if back, err := pieces(t, s, r.ID, got); err != nil || !bytes.Equal(back, content) {
 		t.Errorf("%d bytes, %v", len(back), err)
 	}
 	_, err = s.Artifact(t.Context(), project, r.ID, "diff.patch", 2)
@@ -222,6 +223,75 @@ func TestArtifacts(t *testing.T) {
 	is(t, err, run.ErrSuperseded)
 	if _, _, err = s.Append(t.Context(), r.ID, 1, pod, report(1, 1)); !errors.Is(err, run.ErrSuperseded) {
 		t.Errorf("an event after the end: %v", err)
+	}
+}
+
+// pieces reads a file.
+func pieces(t *testing.T, s *Store, id string, a run.Artifact) (all []byte, err error) {
+	t.Helper()
+	for first := true; first || int64(len(all)) < a.Bytes; first = false {
+		piece, err := s.Piece(t.Context(), id, a, int64(len(all)))
+		if err != nil {
+			return all, err
+		}
+		all = append(all, piece...)
+	}
+	return all, nil
+}
+
+// A file is read in pieces, and none is of another file.
+func TestPiecesOfAnArtifact(t *testing.T) {
+	s := open(t)
+	r := running(t, s, run.Request{})
+	var files []run.Artifact
+	for _, n := range []int{0, 1, PieceBytes - 1, PieceBytes, PieceBytes + 1, 3*PieceBytes + 5} {
+		content := make([]byte, n)
+		for i := range content {
+			content[i] = byte(i * 7 >> 4)
+		}
+		a, _, err := s.PutArtifact(t.Context(), r.ID, 1, pod, run.Artifact{Name: fmt.Sprintf("n%d", n)}, content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := pieces(t, s, r.ID, a); err != nil || !bytes.Equal(back, content) {
+			t.Errorf("of %d bytes came %d, %v", n, len(back), err)
+		}
+		files = append(files, a)
+	}
+	last := files[len(files)-1]
+	if _, err := s.Pool.Exec(t.Context(), "update artifacts set content = content || 'x'::bytea, sha256 = sha256(content || 'x'::bytea) where name = $1", last.Name); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Piece(t.Context(), r.ID, last, PieceBytes)
+	is(t, err, ErrNotFound)
+	if _, err := s.Pool.Exec(t.Context(), "delete from artifacts"); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range files {
+		_, err := s.Piece(t.Context(), r.ID, a, 0)
+		is(t, err, ErrNotFound)
+	}
+}
+
+// What an attempt has kept takes no room of the next one's.
+func TestEachAttemptKeepsItsOwnArtifacts(t *testing.T) {
+	s := open(t)
+	r := running(t, s, run.Request{MaxAttempts: 2})
+	for i := range run.MaxArtifacts {
+		if _, _, err := s.PutArtifact(t.Context(), r.ID, 1, pod, run.Artifact{Name: fmt.Sprint(i)}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, err := s.PutArtifact(t.Context(), r.ID, 1, pod, run.Artifact{Name: "more"}, nil)
+	is(t, err, ErrArtifact)
+	if _, err := s.Finish(t.Context(), r.ID, 1, pod, run.Ending{State: run.Failed, Reason: run.RateLimited}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Claim(t.Context(), r.ID, dispatch(t, s, r.ID), "pod2"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.PutArtifact(t.Context(), r.ID, 2, "pod2", run.Artifact{Name: "more"}, nil); err != nil {
+		t.Errorf("the second attempt: %v", err)
 	}
 }
 

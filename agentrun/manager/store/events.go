@@ -22,8 +22,14 @@ type Page struct {
 // maxPageBytes bounds the data of a page: it may have fewer events than asked for.
 const maxPageBytes = 1 << 20
 
-// pageQuery reads a page by the primary key alone.
-const pageQuery = `select seq, attempt, at, type, data::text from events where run_id = $1 and seq > $2 order by seq limit $3`
+// pageQuery reads a page by the primary key alone. It ends with the first event that is
+// too much, because what it gives beyond that comes here all the same.
+const pageQuery = `
+select seq, attempt, at, type, data from (
+	select *, sum(octet_length(data)) over (order by seq rows between unbounded preceding and 1 preceding) as before from (
+		select seq, attempt, at, type, data::text as data from events where run_id = $1 and seq > $2 order by seq limit $3
+	) asked
+) counted where before is null or before <= $4 order by seq`
 
 // Events gives the events that come after one of that number, 0 for all, in order
 // and without a gap. A page may be shorter than its limit when events are large; the
@@ -54,12 +60,11 @@ func (s *Store) Events(ctx context.Context, project, id string, after int64, lim
 
 func (s *Store) page(ctx context.Context, id uuid.UUID, after int64, limit int) (Page, error) {
 	page := Page{Last: after}
-	rows, err := s.Pool.Query(ctx, pageQuery, id, after, limit)
+	rows, err := s.Pool.Query(ctx, pageQuery, id, after, limit, maxPageBytes)
 	if err != nil {
 		return page, fmt.Errorf("reading events: %w", err)
 	}
 	defer rows.Close()
-	size := 0
 	for rows.Next() {
 		e := run.Event{RunID: id.String()}
 		if err := rows.Scan(&e.Seq, &e.Attempt, &e.Time, &e.Type, (*[]byte)(&e.Data)); err != nil {
@@ -67,9 +72,6 @@ func (s *Store) page(ctx context.Context, id uuid.UUID, after int64, limit int) 
 		}
 		e.Time = e.Time.UTC()
 		page.Events, page.Last = append(page.Events, e), e.Seq
-		if size += len(e.Data); size > maxPageBytes {
-			return page, nil
-		}
 	}
 	if err := rows.Err(); err != nil {
 		return page, fmt.Errorf("reading events: %w", err)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -92,7 +93,7 @@ const (
 	groupTime    = 10 * time.Second // that storing may take
 )
 
-// add has p stored, soon and whatever becomes of who asked.
+// add has p stored soon, unless it leaves before its turn.
 func (g *group) add(s *Store, p *pending) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -101,6 +102,19 @@ func (g *group) add(s *Store, p *pending) {
 		g.writers++
 		go g.write(s)
 	}
+}
+
+// leave takes a report back that waits still, and reports whether it did: what has been
+// taken is stored whatever becomes of who asked.
+func (g *group) leave(p *pending) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(g.waiting, p)
+	if i < 0 {
+		return false
+	}
+	g.waiting = slices.Delete(g.waiting, i, i+1)
+	return true
 }
 
 // write stores groups until nobody waits.

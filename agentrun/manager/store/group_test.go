@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -104,6 +105,34 @@ func TestEachReportOfAGroupHasItsOwnAnswer(t *testing.T) {
 	for id, n := range map[string]int{good.ID: 3, held.ID: 2, twice.ID: 4, stranger.ID: 0, gap.ID: 0, broken.ID: 0} {
 		wantTexts(t, s, id, n)
 	}
+}
+
+// Who goes before his report's turn takes it back: it is in nobody's memory then, and is
+// not stored.
+func TestAReportThatIsGivenUpDoesNotWait(t *testing.T) {
+	s := open(t)
+	r := running(t, s, run.Request{})
+	s.group.mu.Lock()
+	s.group.writers += groupWriters // nobody begins
+	s.group.mu.Unlock()
+	ctx, cancel := context.WithCancel(t.Context())
+	said := make(chan error)
+	go func() {
+		_, _, err := s.Append(ctx, r.ID, 1, pod, report(1, 1))
+		said <- err
+	}()
+	for waiting := 0; waiting == 0; {
+		s.group.mu.Lock()
+		waiting = len(s.group.waiting)
+		s.group.mu.Unlock()
+	}
+	cancel()
+	is(t, <-said, context.Canceled)
+	if n := len(s.group.waiting); n != 0 {
+		t.Errorf("%d reports wait for nobody", n)
+	}
+	s.group.write(s)
+	wantTexts(t, s, r.ID, 0)
 }
 
 // However reports of many runs come together, are repeated and cut, each event is stored

@@ -69,41 +69,11 @@ func (s *Store) Get(ctx context.Context, project, id string) (run.Run, error) {
 // List gives runs, the newest first, and whether there are older ones. A page may
 // be shorter than its limit when the prompts are long.
 func (s *Store) List(ctx context.Context, project string, f Filter) (runs []run.Run, more bool, err error) {
-	var where []string
-	var args []any
-	need := func(condition string, arg any) {
-		args = append(args, arg)
-		where = append(where, fmt.Sprintf(condition, len(args)))
+	query, args, err := listQuery(project, f)
+	if err != nil {
+		return nil, false, err
 	}
-	if project != AnyProject {
-		need("project = $%d", project)
-	}
-	if f.State != "" {
-		need("state = $%d", f.State)
-	}
-	if f.Profile != "" {
-		need("profile = $%d", f.Profile)
-	}
-	if len(f.Labels) > 0 {
-		labels, err := json.Marshal(f.Labels)
-		if err != nil {
-			return nil, false, err
-		}
-		need("labels @> $%d::jsonb", string(labels))
-	}
-	if f.Before != "" {
-		before, err := runID(f.Before)
-		if err != nil {
-			return nil, false, err
-		}
-		need("id < $%d", before)
-	}
-	if len(where) == 0 {
-		where = []string{"true"}
-	}
-	args = append(args, f.Limit+1)
-	rows, err := s.Pool.Query(ctx, fmt.Sprintf(`select %s from runs where %s order by id desc limit $%d`,
-		runColumns, strings.Join(where, " and "), len(args)), args...)
+	rows, err := s.Pool.Query(ctx, query, args...)
 	if err != nil {
 		return nil, false, fmt.Errorf("listing runs: %w", err)
 	}
@@ -123,6 +93,50 @@ func (s *Store) List(ctx context.Context, project string, f Filter) (runs []run.
 		return nil, false, fmt.Errorf("listing runs: %w", err)
 	}
 	return runs, false, nil
+}
+
+// listQuery reads a page and one run more, which says that there are others: the next one,
+// or the first whose prompt is too much.
+func listQuery(project string, f Filter) (query string, args []any, err error) {
+	var where []string
+	need := func(condition string, arg any) {
+		args = append(args, arg)
+		where = append(where, fmt.Sprintf(condition, len(args)))
+	}
+	if project != AnyProject {
+		need("project = $%d", project)
+	}
+	if f.State != "" {
+		need("state = $%d", f.State)
+	}
+	if f.Profile != "" {
+		need("profile = $%d", f.Profile)
+	}
+	if len(f.Labels) > 0 {
+		labels, err := json.Marshal(f.Labels)
+		if err != nil {
+			return "", nil, err
+		}
+		need("labels @> $%d::jsonb", string(labels))
+	}
+	if f.Before != "" {
+		before, err := runID(f.Before)
+		if err != nil {
+			return "", nil, err
+		}
+		need("id < $%d", before)
+	}
+	if len(where) == 0 {
+		where = []string{"true"}
+	}
+	args = append(args, f.Limit+1, maxListBytes)
+	return fmt.Sprintf(`
+		select %s from (
+			select *, sum(octet_length(prompt)) over (order by id desc rows between unbounded preceding and 1 preceding) as before from (
+				select * from runs where %s order by id desc limit $%d
+			) asked
+		) counted where before is null or before <= $%d order by id desc`,
+		runColumns, strings.Join(where, " and "), len(args)-1, len(args)), args, nil
 }
 
 // OpenRuns counts the runs that have not ended, by state, in all projects.

@@ -230,6 +230,102 @@ func TestList(t *testing.T) {
 	}
 }
 
+// moved counts the rows that a question gives.
+func moved(t *testing.T, s *Store, query string, args []any) (n int) {
+	t.Helper()
+	rows, err := s.Pool.Query(t.Context(), query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		n++
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// A page that is full of bytes moves no more than one row beyond them.
+func TestPagesMoveWhatTheyShow(t *testing.T) {
+	s := open(t)
+	r := running(t, s, run.Request{})
+	const size = maxPageBytes / 8
+	if _, err := s.Pool.Exec(t.Context(), `
+		with e as (insert into events (run_id, seq, attempt, at, type, data)
+			select $1, n + 3, 1, now(), 'message', json_build_object('text', repeat('x', $2)) from generate_series(1, 100) n)
+		update runs set last_seq = last_seq + 100 where id = $1`, r.ID, size); err != nil {
+		t.Fatal(err)
+	}
+	if n := moved(t, s, pageQuery, []any{r.ID, 3, 100, maxPageBytes}); n != 8 {
+		t.Errorf("a page of events moves %d rows", n)
+	}
+	after := int64(0)
+	for more := true; more; {
+		page, err := s.Events(t.Context(), project, r.ID, after, 100)
+		if err != nil || len(page.Events) == 0 || page.Events[0].Seq != after+1 || page.Last != after+int64(len(page.Events)) {
+			t.Fatalf("%d events to %d after %d, %v", len(page.Events), page.Last, after, err)
+		}
+		after, more = page.Last, page.More
+	}
+	if after != 103 {
+		t.Errorf("the last event is %d", after)
+	}
+
+	for range 9 {
+		submit(t, s, run.Request{Prompt: strings.Repeat("x", maxListBytes/4)})
+	}
+	query, args, err := listQuery(project, Filter{Limit: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := moved(t, s, query, args); n != 5 {
+		t.Errorf("a page of runs moves %d rows", n)
+	}
+	if runs, more, err := s.List(t.Context(), project, Filter{Limit: 9}); err != nil || len(runs) != 4 || !more {
+		t.Errorf("%d runs, %v, %v", len(runs), more, err)
+	}
+}
+
+// What else there is costs nothing: a list by state or profile goes by an index that has
+// exactly its runs, in their order.
+func TestListCostsWhatItShows(t *testing.T) {
+	s := open(t)
+	if err := s.EnsureProject(t.Context(), "other"); err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{ // every tenth is the project's, and of those the first sixty are rare
+		`insert into runs (id, project, request_hash, prompt, profile, spec, labels, priority, max_attempts, state, not_before, created_at)
+			select ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, case when n % 10 = 0 then '` + project + `' else 'other' end, '', 'x',
+				case when n <= 600 then 'rare' else 'default' end, '{"deadlineSeconds":1}', '{}', 0, 1,
+				case when n <= 600 then 'failed' else 'succeeded' end, now(), now()
+			from generate_series(1, 20000) n`,
+		`analyze`,
+	} {
+		if _, err := s.Pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		index, condition string
+		f                Filter
+	}{
+		{"runs_by_state", "(state = ", Filter{State: run.Failed}},
+		{"runs_by_profile", "(profile = ", Filter{Profile: "rare"}},
+	} {
+		tt.f.Limit, tt.f.Before = 50, "00000000-0000-7000-8000-000000020000"
+		query, args, err := listQuery(project, tt.f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan := explain(t.Context(), t, s, "(analyze, costs off, timing off) "+query, args)
+		if !strings.Contains(plan, "Index Scan using "+tt.index+" on runs") || !strings.Contains(plan, tt.condition) || !strings.Contains(plan, "(id < ") ||
+			strings.Contains(plan, "Sort") || strings.Contains(plan, "Removed by Filter") {
+			t.Errorf("%s:\n%s", tt.index, plan)
+		}
+	}
+}
+
 func TestCancel(t *testing.T) {
 	s := open(t)
 	queued := submit(t, s, run.Request{})
