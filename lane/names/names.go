@@ -1,5 +1,6 @@
 // Package names derives every name that a version lane owns from three things:
-// the project, the lane's version and the cluster (rules A1 and A2).
+// the project, the lane's version and the cluster (rules A1 and A2). It also has the
+// verbs that a lane's commits begin with.
 //
 // Nothing else in the tree spells such a name, and no name can be overridden one
 // by one. Two different lanes never share a name, a path, a ref or an object,
