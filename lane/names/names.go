@@ -167,5 +167,9 @@ func (n Names) SigningSecret() string { return n.RuntimeNamespace + "-signing" }
 // Trigger is what the objects are called that start a run for each push.
 func (n Names) Trigger() string { return n.RuntimeNamespace + "-push" }
 
+// Listener is what Tekton Triggers calls the Deployment and the Service that it makes of
+// the EventListener among them.
+func (n Names) Listener() string { return "el-" + n.Trigger() }
+
 // WebhookSecret is the Secret in the Tekton namespace with what pushes are signed with.
 func (n Names) WebhookSecret() string { return n.RuntimeNamespace + "-webhook" }
