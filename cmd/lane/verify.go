@@ -143,7 +143,7 @@ func (v *verifier) evidence(ctx context.Context, src *source, client *kube.Clien
 	}
 	for _, flag := range []struct{ name, value string }{{"--registry", v.to.registry}, {"--remote", v.to.remote}} {
 		if flag.value != "" {
-			o.Clues = append(o.Clues, flag.name+" "+git.Redact(flag.value)+" is not where the lane's own is")
+			o.Clues = append(o.Clues, flag.name+" "+fail.Redact(flag.value)+" is not where the lane's own is")
 		}
 	}
 	return o.Observe(ctx)
