@@ -54,7 +54,7 @@ var allowed = []rule{
 	{"lane/publish", "acts on a plan; the only stage that builds and pushes", []string{"lane/names", "lane/intent", "lane/plan", "lane/plan/tree", "lane/plan/archives", "lane/publish/builder", "lane/publish/unpack", "internal/canon", "internal/child", "internal/fail", "internal/git", "internal/registry"}},
 	{"lane/catalog", "joins a plan with what was published", []string{"lane/names", "lane/plan", "lane/publish", "internal/canon", "internal/fail"}},
 	{"lane/render", "pure: no git, no registry, no cluster", []string{"lane/names", "lane/intent", "lane/catalog", "internal/canon", "internal/fail"}},
-	{"lane/diff", "compares manifests, whoever made them", []string{"lane/names", "internal/canon", "internal/fail"}},
+	{"lane/diff", "compares manifests, whoever made them; shows no credential", []string{"lane/names", "internal/canon", "internal/fail", "internal/secretscan"}},
 	{"lane/pipeline", "the objects that carry a release; made from the intent alone", []string{"lane/names", "lane/intent", "internal/canon", "internal/fail"}},
 	{"lane/opening", "the next lane's source; writes no file", []string{"lane/names", "lane/intent", "internal/fail"}},
 	{"lane/metadata", "what a lane keeps for itself; knows no branch and no cluster", []string{"lane/names", "internal/canon", "internal/fail"}},

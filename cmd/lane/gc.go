@@ -13,7 +13,6 @@ import (
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/kube"
 	"github.com/pikasTech/agentrun/internal/registry"
-	"github.com/pikasTech/agentrun/lane/pipeline"
 )
 
 func (a *app) gcCommand() *cobra.Command {
@@ -30,7 +29,8 @@ the toolchain's among them. Age is that of the tag's commit.
 
 --delete deletes exactly the list that --list-hash is of: if anything has changed
 since, it is refused. It is refused while any run of the project goes on, so it
-needs the cluster. The registry must let manifests be deleted (2.8.2 does when
+needs the cluster: one that has the Pipeline of every lane that is not retired, for
+that nothing runs in another cluster says nothing. The registry must let manifests be deleted (2.8.2 does when
 storage.delete.enabled is true), and gives the disk back only in its own
 "registry garbage-collect". Images that no tag names cannot be listed by a
 registry; that collection takes them with -m.`,
@@ -115,6 +115,9 @@ func (g *collector) run(ctx context.Context) error {
 			return err
 		}
 		defer c.Close()
+		if err := g.here(ctx, c); err != nil {
+			return err
+		}
 		if err := g.idle(ctx, c); err != nil {
 			return err
 		}
@@ -146,17 +149,6 @@ func (g *collector) run(ctx context.Context) error {
 	}
 	g.app.note("%d images deleted; the registry gives the disk back in its own garbage-collect", len(g.doc.List))
 	return nil
-}
-
-// idle refuses while a run of any of the project's lanes goes on: what it has published
-// is in no catalog yet.
-func (g *collector) idle(ctx context.Context, c *kube.Client) error {
-	n := g.src.names
-	active, err := activeRuns(ctx, c, n.TektonNamespace, pipeline.LabelProject+"="+n.Project)
-	if err == nil && len(active) > 0 {
-		return &fail.Error{Code: fail.Refused, Where: "PipelineRun " + n.TektonNamespace + "/" + active[0], Hint: "wait for it, then run it again", Err: fmt.Errorf("a run goes on, and what it has published is in no catalog yet: nothing was deleted")}
-	}
-	return err
 }
 
 func (g *collector) tell(w io.Writer) {

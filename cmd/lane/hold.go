@@ -10,6 +10,7 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/lane/metadata"
+	"github.com/pikasTech/agentrun/lane/names"
 	"github.com/pikasTech/agentrun/lane/promote"
 )
 
@@ -105,7 +106,7 @@ func (h *holder) hold(ctx context.Context, src *source) error {
 		return err
 	}
 	path := metadata.HoldPath(src.names)
-	out, err := h.record(ctx, src, "hold", func(head *promote.Head, now time.Time) (map[string][]byte, []string, error) {
+	out, err := h.record(ctx, src, names.Hold, func(head *promote.Head, now time.Time) (map[string][]byte, []string, error) {
 		there, err := head.Hold()
 		if err != nil {
 			return nil, nil, err
@@ -132,7 +133,7 @@ func (h *holder) hold(ctx context.Context, src *source) error {
 
 // free takes away whatever stands in the hold's place.
 func (h *holder) free(ctx context.Context, src *source) error {
-	out, err := h.record(ctx, src, "release-hold", func(head *promote.Head, _ time.Time) (map[string][]byte, []string, error) {
+	out, err := h.record(ctx, src, names.ReleaseHold, func(head *promote.Head, _ time.Time) (map[string][]byte, []string, error) {
 		return nil, []string{metadata.HoldPath(src.names)}, nil
 	})
 	if err != nil {

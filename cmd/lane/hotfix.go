@@ -91,7 +91,7 @@ func (f *hotfixer) write(ctx context.Context, src *source) error {
 	if f.expires == "" {
 		return usageError("--expires is needed: until when the change has to be permanent or taken back")
 	}
-	out, err := f.record(ctx, src, "hotfix", func(_ *promote.Head, now time.Time) (map[string][]byte, []string, error) {
+	out, err := f.record(ctx, src, names.Hotfix, func(_ *promote.Head, now time.Time) (map[string][]byte, []string, error) {
 		expires, err := within("expires", f.expires, now)
 		if err != nil {
 			return nil, nil, err
@@ -201,7 +201,7 @@ func (a *app) hotfixEndCommand() *cobra.Command {
 			if !metadata.IsHotfix(src.names, path) {
 				return usageError("%q is no name of a record", args[0])
 			}
-			out, err := r.record(ctx, src, "end-hotfix", func(*promote.Head, time.Time) (map[string][]byte, []string, error) {
+			out, err := r.record(ctx, src, names.EndHotfix, func(*promote.Head, time.Time) (map[string][]byte, []string, error) {
 				return nil, []string{path}, nil
 			})
 			if err != nil {

@@ -19,7 +19,7 @@ type looker struct {
 func (l *looker) flags(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&l.skipped, "skip", nil, "the `link` to leave out: worktree")
 	completeWords(cmd, "skip", string(verify.LinkWorktree))
-	cmd.Flags().StringVar(&l.worktree, "worktree", "", "the `dir`ectory that is the source worktree on this machine")
+	cmd.Flags().StringVar(&l.worktree, "worktree", "", "the `dir`ectory to look at instead of the lane's own worktree; what is seen there is a clue and no evidence")
 	cmd.Flags().BoolVar(&l.offline, "offline", false, "ask Git and the registry alone; what only the cluster shows is unknown")
 	l.to.registryFlag(cmd)
 	l.to.remoteFlag(cmd)

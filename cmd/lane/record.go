@@ -13,6 +13,7 @@ import (
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/secretscan"
 	"github.com/pikasTech/agentrun/lane/metadata"
+	"github.com/pikasTech/agentrun/lane/names"
 	"github.com/pikasTech/agentrun/lane/promote"
 )
 
@@ -31,7 +32,7 @@ func (r *recorder) flags(cmd *cobra.Command) {
 }
 
 // record changes the metadata of src's lane.
-func (r *recorder) record(ctx context.Context, src *source, verb string, make func(head *promote.Head, now time.Time) (put map[string][]byte, remove []string, err error)) (promote.Outcome, error) {
+func (r *recorder) record(ctx context.Context, src *source, verb names.Verb, make func(head *promote.Head, now time.Time) (put map[string][]byte, remove []string, err error)) (promote.Outcome, error) {
 	by, err := src.who(ctx, r.by)
 	if err != nil {
 		return promote.Outcome{}, err

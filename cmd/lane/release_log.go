@@ -61,13 +61,15 @@ func showable(data []byte) []string {
 	lines := slices.Collect(strings.Lines(string(data)))
 	lines = lines[max(0, len(lines)-shownLines):]
 	for i, line := range lines {
-		lines[i] = fail.Clean(strings.TrimRight(line, "\r\n"), 400)
+		lines[i] = fail.Clean(fail.Redact(strings.TrimRight(line, "\r\n")), 400)
 	}
 	return lines
 }
 
-// safe is a message of the cluster, unless it looks like a secret.
+// safe is a message of the cluster without the user part of its URLs, unless it looks
+// like a secret.
 func safe(message string) string {
+	message = fail.Redact(message)
 	if len(secretscan.Default().Scan("message", []byte(message))) > 0 {
 		return "(not shown: it looks like a secret)"
 	}

@@ -99,6 +99,9 @@ func (r *retirer) look(ctx context.Context) error {
 func (r *retirer) idle(ctx context.Context) error {
 	n := r.src.names
 	active, err := activeRuns(ctx, r.kube, n.TektonNamespace, pipeline.LabelProject+"="+n.Project+","+pipeline.LabelLane+"="+n.Lane)
+	if kube.IsNoResource(err) || kube.IsNotFound(err) {
+		return nil // without Tekton there are no runs
+	}
 	if err == nil && len(active) > 0 {
 		return &fail.Error{Code: fail.Refused, Where: "PipelineRun " + n.TektonNamespace + "/" + active[0], Hint: "wait for it, or end it: lane release --cancel", Err: fmt.Errorf("a run of the lane goes on")}
 	}
@@ -108,9 +111,6 @@ func (r *retirer) idle(ctx context.Context) error {
 // activeRuns are the names of the PipelineRuns that have not ended.
 func activeRuns(ctx context.Context, c *kube.Client, namespace, labels string) ([]string, error) {
 	runs, err := c.List(ctx, pipelineRuns, namespace, kube.Selection{Labels: labels}, "status.pipelineSpec")
-	if kube.IsNoResource(err) || kube.IsNotFound(err) {
-		return nil, nil
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pikasTech/agentrun/internal/fail"
-	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/internal/registry"
 	"github.com/pikasTech/agentrun/lane/intent"
 )
@@ -92,7 +91,7 @@ func (t *target) guardRemote(in *intent.Intent) error {
 		return nil
 	}
 	if sameRemote(remote, in.Source.Repository) || !localRemote(remote) {
-		return fail.Refuse("B1", git.Redact(remote),
+		return fail.Refuse("B1", fail.Redact(remote),
 			"name a scratch repository with --remote (a path, or a URL on 127.0.0.1), or run lane rehearse, which makes one",
 			"outside a TaskRun only a scratch git remote on this machine can be written")
 	}

@@ -31,7 +31,9 @@ contradicted, or unknown when what it needs could not be seen. It writes nothing
 
 A lane is accepted when no rule is contradicted or unknown. The worktree can only
 be seen on the cluster's host; --skip worktree leaves it out, and the verdict says
-so. The intent of HEAD says where everything is.
+so. The intent of HEAD says where everything is: what --worktree, --registry or
+--remote names elsewhere is looked at, but it is no evidence, and the verdict says
+that too (rule I9).
 
 With --offline the cluster is not asked: the verdict has what Git and the registry
 can prove, and all else is unknown.
@@ -141,7 +143,7 @@ func (v *verifier) evidence(ctx context.Context, src *source, client *kube.Clien
 	}
 	for _, flag := range []struct{ name, value string }{{"--registry", v.to.registry}, {"--remote", v.to.remote}} {
 		if flag.value != "" {
-			o.Clues = append(o.Clues, flag.name+" "+git.Redact(flag.value)+" is not where the lane's own is")
+			o.Clues = append(o.Clues, flag.name+" "+fail.Redact(flag.value)+" is not where the lane's own is")
 		}
 	}
 	return o.Observe(ctx)

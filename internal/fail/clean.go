@@ -1,6 +1,7 @@
 package fail
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -25,4 +26,15 @@ func Clean(s string, limit int) string {
 		s += "…"
 	}
 	return s
+}
+
+var userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s]*@`)
+
+// Redact hides the user part of every URL in s, where tokens and passwords
+// stand: "https://x:y@host/p" becomes "https://***@host/p".
+func Redact(s string) string {
+	if !strings.Contains(s, "://") {
+		return s // as nearly all are
+	}
+	return userinfo.ReplaceAllString(s, "${1}***@")
 }

@@ -36,3 +36,17 @@ func FuzzClean(f *testing.F) {
 		}
 	})
 }
+
+func TestC4_RedactHidesTheUserOfAURL(t *testing.T) {
+	for in, want := range map[string]string{
+		"https:/" + "/x:y@host/p":                         "https://***@host/p",
+		"https:/" + "/token@host":                         "https://***@host",
+		"see ssh:/" + "/git@host/p and http:/" + "/a:b@c": "see ssh://***@host/p and http://***@c",
+		"https://host/p@v1":                               "https://host/p@v1",
+		"git@host:p, 10:20":                               "git@host:p, 10:20",
+	} {
+		if got := fail.Redact(in); got != want {
+			t.Errorf("Redact(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

@@ -33,7 +33,7 @@ const (
 var errTimeout = errors.New("the remote did not finish in time")
 
 // String is the address without credentials.
-func (m Remote) String() string { return Redact(m.URL) }
+func (m Remote) String() string { return fail.Redact(m.URL) }
 
 // LsRemote asks which ids the refs point at. A ref that does not exist is not in
 // the answer; no ref at all is no error. Of a web server that knows nothing of git

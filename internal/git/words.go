@@ -1,11 +1,12 @@
 package git
 
 import (
-	"regexp"
 	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/pikasTech/agentrun/internal/fail"
 )
 
 // maxWords bounds what an error repeats of a program's own words.
@@ -52,15 +53,9 @@ func clean(text string) string {
 			lines = append(lines, line)
 		}
 	}
-	s := Redact(strings.Join(lines, "; "))
+	s := fail.Redact(strings.Join(lines, "; "))
 	if len(s) > maxWords {
 		s = "… " + strings.ToValidUTF8(s[len(s)-maxWords:], "")
 	}
 	return s
 }
-
-var userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s]*@`)
-
-// Redact hides the user part of every URL in s, where tokens and passwords
-// stand: "https://x:y@host/p" becomes "https://***@host/p".
-func Redact(s string) string { return userinfo.ReplaceAllString(s, "${1}***@") }

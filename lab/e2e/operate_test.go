@@ -129,7 +129,7 @@ func TestVerdictLeavesTheCluster(t *testing.T) {
 	s := theLane(t)
 	dir := t.TempDir()
 	signed, public := filepath.Join(dir, "verdict.json"), filepath.Join(dir, "key.pub")
-	s.ok(os.WriteFile(signed, []byte(s.lane("verify", "--worktree", s.Clone, "--sign", s.SigningKey())), 0o644))
+	s.ok(os.WriteFile(signed, []byte(s.lane("verify", "--sign", s.SigningKey())), 0o644))
 	key, err := s.PublicKey()
 	s.ok(err)
 	s.ok(os.WriteFile(public, []byte(key+"\n"), 0o644))
@@ -148,7 +148,7 @@ func TestVerdictLeavesTheCluster(t *testing.T) {
 	s.ends(tampered, 4, "no key that was given has signed it")
 
 	page := filepath.Join(dir, "lane.html")
-	s.lane("report", "--out", page, "--worktree", s.Clone)
+	s.lane("report", "--out", page)
 	html, err := os.ReadFile(page)
 	s.ok(err)
 	for _, want := range []string{"accepted", "agentrun-mgr", s.sourceHead()[:12]} {
@@ -157,7 +157,7 @@ func TestVerdictLeavesTheCluster(t *testing.T) {
 		}
 	}
 
-	offline, err := s.Try(t.Context(), "verify", "--offline", "--worktree", s.Clone)
+	offline, err := s.Try(t.Context(), "verify", "--offline")
 	s.ok(err)
 	s.ends(offline, 3, "0 contradicted", "offline: the cluster was not asked")
 	if told := s.lane("status"); !strings.Contains(told, "agentrun-mgr") {
@@ -200,7 +200,7 @@ func TestUnneededImagesAreDeleted(t *testing.T) {
 	if _, _, err := s.registry(http.MethodHead, manifests+unneeded); err == nil {
 		t.Errorf("%s is still there", unneeded)
 	}
-	if watched := s.lane("verify", "--watch", "--worktree", s.Clone); !strings.Contains(watched, "accepted") {
+	if watched := s.lane("verify", "--watch"); !strings.Contains(watched, "accepted") {
 		t.Errorf("it says %s", watched)
 	}
 }

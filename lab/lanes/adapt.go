@@ -8,22 +8,31 @@ import (
 	"regexp"
 )
 
+// differs is what an intent says otherwise in the lab.
+type differs struct {
+	host, root      string // where the lanes' work trees are
+	repository      string
+	signer, profile string
+}
+
 var (
+	place      = regexp.MustCompile(`"host":\s*"[^"]*",\s*"worktreeRoot":\s*"[^"]*"`)
 	repository = regexp.MustCompile(`"repository":\s*"[^"]*"`)
 	noProxy    = regexp.MustCompile(`("noProxy":\s*\[[^\]]*\])(,\s*"(signers|seccompProfile)":\s*(\[[^\]]*\]|"[^"]*"))*`)
 )
 
-// adaptIntent edits three facts of an intent and leaves the rest as it was written.
-func adaptIntent(file, url, signer, profile string) error {
+// adaptIntent edits these facts of an intent and leaves the rest as it was written.
+func adaptIntent(file string, d differs) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	if !repository.Match(data) || !noProxy.Match(data) {
-		return fmt.Errorf("%s has no repository or no noProxy", file)
+	if !place.Match(data) || !repository.Match(data) || !noProxy.Match(data) {
+		return fmt.Errorf("%s has no host with a worktreeRoot, no repository or no noProxy", file)
 	}
-	data = repository.ReplaceAllLiteral(data, fmt.Appendf(nil, `"repository": %q`, url))
-	data = noProxy.ReplaceAll(data, fmt.Appendf(nil, "${1},\n    \"signers\": [%q],\n    \"seccompProfile\": %q", signer, profile))
+	data = place.ReplaceAllLiteral(data, fmt.Appendf(nil, `"host": %q, "worktreeRoot": %q`, d.host, d.root))
+	data = repository.ReplaceAllLiteral(data, fmt.Appendf(nil, `"repository": %q`, d.repository))
+	data = noProxy.ReplaceAll(data, fmt.Appendf(nil, "${1},\n    \"signers\": [%q],\n    \"seccompProfile\": %q", d.signer, d.profile))
 	return os.WriteFile(file, data, 0o644)
 }
 

@@ -8,20 +8,20 @@ import (
 
 // What the lab writes is there once, however often and in whatever order it was there.
 func TestAdaptIntent(t *testing.T) {
-	const want = `{"source": {"repository": "http://git"}, "ci": {"noProxy": [".x"],
+	const want = `{"cluster": {"host": "vm", "worktreeRoot": "/lab"}, "source": {"repository": "http://git"}, "ci": {"noProxy": [".x"],
     "signers": ["key"],
     "seccompProfile": "lane/x.json"}}`
 	for _, before := range []string{
-		`{"source": {"repository": "git@x:y"}, "ci": {"noProxy": [".x"]}}`,
-		`{"source": {"repository": "git@x:y"}, "ci": {"noProxy": [".x"], "signers": ["a", "b"]}}`,
-		`{"source": {"repository": "git@x:y"}, "ci": {"noProxy": [".x"], "seccompProfile": "y.json", "signers": []}}`,
+		`{"cluster": {"host": "K7", "worktreeRoot": "/srv"}, "source": {"repository": "git@x:y"}, "ci": {"noProxy": [".x"]}}`,
+		`{"cluster": {"host": "K7", "worktreeRoot": "/srv"}, "source": {"repository": "git@x:y"}, "ci": {"noProxy": [".x"], "signers": ["a", "b"]}}`,
+		`{"cluster": {"host": "K7", "worktreeRoot": "/srv"}, "source": {"repository": "git@x:y"}, "ci": {"noProxy": [".x"], "seccompProfile": "y.json", "signers": []}}`,
 		want,
 	} {
 		file := filepath.Join(t.TempDir(), "deploy.json")
 		if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := adaptIntent(file, "http://git", "key", "lane/x.json"); err != nil {
+		if err := adaptIntent(file, differs{host: "vm", root: "/lab", repository: "http://git", signer: "key", profile: "lane/x.json"}); err != nil {
 			t.Fatal(err)
 		}
 		after, err := os.ReadFile(file)

@@ -57,7 +57,7 @@ func (l *Lane) release(ctx context.Context, title, commit string) error {
 	if err := l.Run(ctx, "release", "--commit", commit, "--follow"); err != nil {
 		return err
 	}
-	return l.Run(ctx, "verify", "--worktree", l.Clone)
+	return l.Run(ctx, "verify")
 }
 
 // Pods are the ids of a service's pods.

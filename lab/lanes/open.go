@@ -122,7 +122,13 @@ func (l *Lane) adapt(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := adaptIntent(filepath.Join(l.Clone, "deploy", "deploy.json"), url, public, cluster.SeccompProfile); err != nil {
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	if err := adaptIntent(filepath.Join(l.Clone, "deploy", "deploy.json"), differs{
+		host: host, root: filepath.Dir(l.Clone), repository: url, signer: public, profile: cluster.SeccompProfile,
+	}); err != nil {
 		return err
 	}
 	if err := pinToolchain(filepath.Join(l.Clone, "deploy", "images", "images.lock"), reference); err != nil {
@@ -136,7 +142,7 @@ func (l *Lane) adapt(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	message := "what differs in the lab: git's address, the signing key, the seccomp profile, the toolchain's digest, a way to the model"
+	message := "what differs in the lab: where the work tree is, git's address, the signing key, the seccomp profile, the toolchain's digest, a way to the model"
 	if o.Message != "" {
 		message += "\n\n" + o.Message
 	}

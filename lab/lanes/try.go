@@ -149,9 +149,9 @@ func (v *Verdict) Finding(rule string) Finding {
 	return Finding{}
 }
 
-// Verify runs `lane verify` with the clone as the worktree.
+// Verify runs `lane verify`; the clone is the lane's own worktree.
 func (l *Lane) Verify(ctx context.Context, flags ...string) (*Verdict, error) {
-	result, err := l.Try(ctx, append([]string{"verify", "-o", "json", "--worktree", l.Clone}, flags...)...)
+	result, err := l.Try(ctx, append([]string{"verify", "-o", "json"}, flags...)...)
 	if err != nil {
 		return nil, err
 	}

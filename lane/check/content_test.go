@@ -16,6 +16,7 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/secretscan/fake"
 	"github.com/pikasTech/agentrun/lane/catalog"
+	"github.com/pikasTech/agentrun/lane/names"
 	"github.com/pikasTech/agentrun/lane/plan"
 )
 
@@ -230,6 +231,23 @@ func TestC2_WhatAReleaseMakes(t *testing.T) {
 		"an invented digest":     one("docs/x.md", "`harbor/harbor-api@sha256:"+strings.Repeat("a", 64)+"`\n"),
 		"in a nested project":    {"examples/shop/deploy/deploy.json": strings.ReplaceAll(harbor, "harbor", "shop"), "examples/shop/x.txt": image + "@" + fake.Digest()},
 		"a run's id":             one("state.json", `{"pipelineRun": "harbor-v02-ci-`+fake.Commit()[:12]+`-3", "state": "Succeeded"}`),
+	})
+}
+
+// Whatever a commit on the GitOps branch did, its message is known: by its verb, and by
+// any of its trailers, of which one of a retirement has but who did it.
+func TestC2_KnowsEveryMessage(t *testing.T) {
+	for _, verb := range names.Verbs() {
+		first := string(verb) + " harbor v0.2 " + fake.Commit()[:12] + "\n\n"
+		finds(t, "C2", map[string]map[string]string{
+			string(verb) + " with a commit": one("log.txt", first+"Lane-Promotion: "+fake.Commit()+"\n"),
+			string(verb) + " with a name":   one("log.txt", first+"Lane-By: Ada Byron <ada@example.com>\n"),
+		})
+	}
+	accepts(t, map[string]map[string]string{
+		"another project's":    one("docs/x.md", "```text\nhold shop v0.2 "+fake.Commit()[:12]+"\n\nLane-By: Ada Byron <ada@example.com>\n```\n"),
+		"the names of it all":  one("docs/x.md", "`lane hold` holds harbor v0.2, and `Lane-By` says who did it.\n"),
+		"a trailer of nothing": one("docs/x.md", "```text\nLane-By: Ada Byron <ada@example.com>\n```\n"),
 	})
 }
 

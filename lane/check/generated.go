@@ -197,9 +197,9 @@ func (g *generatedText) records() {
 		switch {
 		case strings.Contains(strings.ToLower(f.Key), "run") && g.own.run.FindString(f.Value) == f.Value && f.Value != "":
 			g.add(f.Offset, "C2", "the id of a run of this project")
-		case strings.HasPrefix(f.Key, "Lane-") && made(f.Value):
+		case strings.HasPrefix(f.Key, "Lane-"):
 			around := g.text[max(0, f.Offset-2048):min(len(g.text), f.Offset+2048)]
-			if g.own.message.Match(around) || g.own.run.Match(around) {
+			if g.own.message.Match(around) || made(f.Value) && g.own.run.Match(around) {
 				g.add(f.Offset, "C2", "the message of a GitOps commit of this project")
 			}
 		}

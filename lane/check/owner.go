@@ -61,7 +61,11 @@ func newOwner(in *intent.Intent, data []byte) *owner {
 	o.pipeline = regexp.MustCompile(`^` + version + `-(ci-|tekton-runner$)`)
 	o.argo = regexp.MustCompile(`^(` + version + `|` + quoted + `-` + n.Cluster + `-v[0-9]+(-[0-9]+)?)$`)
 	o.run = regexp.MustCompile(`\b` + version + `-ci-[0-9a-f]{12}-[0-9]+`)
-	o.message = regexp.MustCompile(`(init|promote) ` + quoted + ` v[0-9]+\.[0-9]+`)
+	verbs := make([]string, len(names.Verbs()))
+	for i, v := range names.Verbs() {
+		verbs[i] = regexp.QuoteMeta(string(v))
+	}
+	o.message = regexp.MustCompile(`(` + strings.Join(verbs, "|") + `) ` + quoted + ` v[0-9]+\.[0-9]+`)
 	if len(o.ids) > 0 {
 		list := make([]string, len(o.ids))
 		for i, id := range o.ids {

@@ -14,7 +14,8 @@
 // refused. What cannot be read of the side before is a Problem beside the
 // result, because the side after replaces it; on the side after it is an error.
 // Files that are equal are not parsed, so the cost follows the change. The data
-// of a Secret is never in a result (rule C4), and Text writes nothing that a
+// of a Secret, what looks like a credential and the user part of a URL are never in
+// a result (rule C4), and Text writes nothing that a
 // terminal would obey. The package reads no file and knows no lane.
 package diff
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/internal/secretscan/fake"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -176,6 +177,47 @@ func TestC4_DiffHidesTheDataOfSecrets(t *testing.T) {
 	d, _ := Objects(side(before), side(after))
 	if !strings.Contains(text(t, d), "    data.a\n") || strings.Contains(text(t, d), "stringData.b") {
 		t.Errorf("which keys change is not said:\n%s", text(t, d))
+	}
+}
+
+// TestC4_DiffHidesCredentials: one side may be what somebody wrote into the cluster.
+func TestC4_DiffHidesCredentials(t *testing.T) {
+	password, token := fake.Password(), fake.GitHubToken()
+	with := func(userinfo string) string { return "https:/" + "/" + userinfo + "@git.example.com/x.git" }
+	for _, tt := range []struct{ name, before, after, says string }{
+		{"an address", "{repoURL: '" + with("x:"+password) + "'}", "{repoURL: 'https://git.example.com/x.git'}", "- https://***@git.example.com/x.git\n      + https://git.example.com/x.git"},
+		{"another credential alone", "{repoURL: '" + with("x:"+password) + "'}", "{repoURL: '" + with(password) + "'}", "- https://***@git.example.com/x.git, another value\n      + https://***@git.example.com/x.git"},
+		{"a token", "{revision: " + token + "}", "{revision: v1}", "- (hidden: it looks like a credential)\n      + v1"},
+		{"two tokens", "{revision: " + token + "}", "{revision: x" + token + "}", "- (hidden: it looks like a credential), another value\n      + (hidden: it looks like a credential)"},
+		{"by its name", "{env: [{name: x, token: " + password + password + "}]}", "{env: [{name: x, token: v1}]}", "- (hidden: it looks like a credential)"},
+		{"in what is removed", "{env: [{name: a}, {name: x, value: '" + token + "'}]}", "{env: [{name: a}]}", `- {"name":"x","value":"(hidden: it looks like a credential)"}`},
+		{"in a list that is no list now", "{repos: ['" + with(password) + "']}", "{repos: none}", `- ["https://***@git.example.com/x.git"]`},
+		{"in a text of lines", "{script: \"a\\ncurl " + with(password) + "\\nb\"}", "{script: \"a\\nb\"}", "- curl https://***@git.example.com/x.git"},
+		{"a number", "{n: 1}", "{n: 2}", "- 1\n      + 2"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, turned := range []bool{false, true} {
+				before, after := tt.before, tt.after
+				if turned {
+					before, after = after, before
+				}
+				d, err := Objects(side(object("Application", "x", before)), side(object("Application", "x", after)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				doc, err := d.Encode()
+				if err != nil {
+					t.Fatal(err)
+				}
+				told := text(t, d)
+				if all := told + string(doc); strings.Contains(all, password[:8]) || strings.Contains(all, token[:12]) {
+					t.Errorf("the credential is told:\n%s\n%s", told, doc)
+				}
+				if !turned && !strings.Contains(told, tt.says) {
+					t.Errorf("want %q in\n%s", tt.says, told)
+				}
+			}
+		})
 	}
 }
 

@@ -20,7 +20,11 @@ func fields(before, after map[string]any) []Field {
 type comparison struct{ found []Field }
 
 func (c *comparison) add(path string, change Change, before, after any) {
-	c.found = append(c.found, Field{Path: path, Change: change, Before: before, After: after})
+	b, a := told(path, before), told(path, after)
+	if s, text := b.(string); text && change == Changed && b == a {
+		b = s + another
+	}
+	c.found = append(c.found, Field{Path: path, Change: change, Before: b, After: a})
 }
 
 func (c *comparison) values(path string, before, after any) {

@@ -5,10 +5,43 @@ import (
 	"maps"
 	"path"
 	"reflect"
+
+	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/internal/secretscan"
 )
 
-// hidden stands for a value that may not be shown.
-const hidden = "(hidden)"
+// What stands for a value that may not be shown.
+const (
+	hidden     = "(hidden)"
+	credential = "(hidden: it looks like a credential)"
+	another    = ", another value" // behind one of two that look the same
+)
+
+// told is a value that differs as it may be shown: one side may be what somebody wrote
+// into the cluster (rule C4).
+func told(path string, v any) any {
+	switch v := v.(type) {
+	case string:
+		s := fail.Redact(v)
+		if len(secretscan.Default().Scan("", []byte(path+": "+s))) > 0 {
+			return credential
+		}
+		return s
+	case map[string]any:
+		shown := make(map[string]any, len(v))
+		for key, value := range v {
+			shown[key] = told(member(path, key), value)
+		}
+		return shown
+	case []any:
+		shown := make([]any, len(v))
+		for i, value := range v {
+			shown[i] = told(path, value)
+		}
+		return shown
+	}
+	return v
+}
 
 // withoutValues are two Secrets of which only the keys, and which of them
 // change, can be seen (rule C4).
@@ -21,7 +54,7 @@ func withoutValues(before, after map[string]any) (b, a map[string]any) {
 		for key, v := range old {
 			shownOld[key] = hidden
 			if w, ok := now[key]; ok && !reflect.DeepEqual(v, w) {
-				shownOld[key] = hidden + ", another value"
+				shownOld[key] = hidden + another
 			}
 		}
 		for key := range now {

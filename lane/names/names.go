@@ -1,5 +1,6 @@
 // Package names derives every name that a version lane owns from three things:
-// the project, the lane's version and the cluster (rules A1 and A2).
+// the project, the lane's version and the cluster (rules A1 and A2). It also has the
+// verbs that a lane's commits begin with.
 //
 // Nothing else in the tree spells such a name, and no name can be overridden one
 // by one. Two different lanes never share a name, a path, a ref or an object,
@@ -165,6 +166,10 @@ func (n Names) SigningSecret() string { return n.RuntimeNamespace + "-signing" }
 
 // Trigger is what the objects are called that start a run for each push.
 func (n Names) Trigger() string { return n.RuntimeNamespace + "-push" }
+
+// Listener is what Tekton Triggers calls the Deployment and the Service that it makes of
+// the EventListener among them.
+func (n Names) Listener() string { return "el-" + n.Trigger() }
 
 // WebhookSecret is the Secret in the Tekton namespace with what pushes are signed with.
 func (n Names) WebhookSecret() string { return n.RuntimeNamespace + "-webhook" }

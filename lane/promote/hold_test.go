@@ -15,6 +15,7 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/lane/metadata"
+	"github.com/pikasTech/agentrun/lane/names"
 	"github.com/pikasTech/agentrun/lane/promote"
 )
 
@@ -23,7 +24,7 @@ const ada = "Ada <ada@example.com>"
 // hold is a record that holds the lane at what is promoted.
 func (w *world) hold(reason string, until time.Time) promote.Record {
 	n := w.branch.Names
-	return promote.Record{Verb: "hold", By: ada, Make: func(head *promote.Head) (map[string][]byte, []string, error) {
+	return promote.Record{Verb: names.Hold, By: ada, Make: func(head *promote.Head) (map[string][]byte, []string, error) {
 		data, err := metadata.NewHold(n, head.Catalog.SourceCommitID, ada, reason, clock(), until).Encode(n)
 		return map[string][]byte{metadata.HoldPath(n): data}, nil, err
 	}}
@@ -31,7 +32,7 @@ func (w *world) hold(reason string, until time.Time) promote.Record {
 
 // free is a record that takes the hold away.
 func (w *world) free() promote.Record {
-	return promote.Record{Verb: "release-hold", By: ada, Make: func(*promote.Head) (map[string][]byte, []string, error) {
+	return promote.Record{Verb: names.ReleaseHold, By: ada, Make: func(*promote.Head) (map[string][]byte, []string, error) {
 		return nil, []string{metadata.HoldPath(w.branch.Names)}, nil
 	}}
 }
@@ -231,13 +232,28 @@ func TestManyHoldsAndPromotionsAtOnce(t *testing.T) {
 	}
 }
 
+// TestC2_WritesNoVerbThatCheckDoesNotKnow: what no check could find on a source branch is
+// written on no branch.
+func TestC2_WritesNoVerbThatCheckDoesNotKnow(t *testing.T) {
+	w := newWorld(t, 1)
+	r := w.hold("a new verb", time.Time{})
+	r.Verb = "freeze"
+	before := w.head(t)
+	if _, err := w.branch.Record(t.Context(), r); err == nil || !strings.Contains(err.Error(), `"freeze" is not among the verbs`) {
+		t.Errorf("error %v", err)
+	}
+	if w.head(t) != before {
+		t.Error("a commit was made all the same")
+	}
+}
+
 func TestRecordChangesMetadataAlone(t *testing.T) {
 	w := newWorld(t, 2)
 	apply(t, w.branch, w.release(w.commits[1], "api"), promote.Promoted)
 	promoted := w.head(t)
 	n := w.branch.Names
 	put := func(path string) promote.Record {
-		return promote.Record{Verb: "note", By: ada, Make: func(*promote.Head) (map[string][]byte, []string, error) {
+		return promote.Record{Verb: names.Hotfix, By: ada, Make: func(*promote.Head) (map[string][]byte, []string, error) {
 			return map[string][]byte{path: []byte("a note\n")}, nil, nil
 		}}
 	}
@@ -254,7 +270,7 @@ func TestRecordChangesMetadataAlone(t *testing.T) {
 	for _, path := range []string{n.ArtifactCatalog, n.RuntimePath + "/network.yaml", n.Metadata(), n.Metadata() + "/note", "README.md"} {
 		_, err := w.branch.Record(t.Context(), put(path))
 		wantFail(t, err, fail.Refused, "C3", "metadata")
-		_, err = w.branch.Record(t.Context(), promote.Record{Verb: "note", By: ada, Make: func(*promote.Head) (map[string][]byte, []string, error) {
+		_, err = w.branch.Record(t.Context(), promote.Record{Verb: names.Hotfix, By: ada, Make: func(*promote.Head) (map[string][]byte, []string, error) {
 			return nil, []string{path}, nil
 		}})
 		wantFail(t, err, fail.Refused, "C3", "metadata")

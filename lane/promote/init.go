@@ -8,6 +8,7 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/names"
 )
 
 // Init makes the branch: a commit without history that has exactly files, among
@@ -37,7 +38,7 @@ func (b Branch) Init(ctx context.Context, commit string, files map[string][]byte
 		if err := c.renew(ctx); err != nil {
 			return err
 		}
-		text, err := message("init", first, about(first)...)
+		text, err := message(names.Init, first, about(first)...)
 		if err != nil {
 			return err
 		}

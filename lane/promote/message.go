@@ -2,12 +2,14 @@ package promote
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/catalog"
+	"github.com/pikasTech/agentrun/lane/names"
 )
 
 // The trailers of a commit on the GitOps branch. They are the evidence that is
@@ -30,12 +32,12 @@ const (
 
 // message is the commit message of a promotion of c.
 func (p *promotion) message(c *catalog.Catalog) (string, error) {
-	verb, to := "promote", ""
+	verb, to := names.Promote, ""
 	if p.Rollback != nil {
-		verb, to = "rollback", p.Rollback.To
+		verb, to = names.Rollback, p.Rollback.To
 	}
 	if p.Restart != "" {
-		verb = "restart"
+		verb = names.Restart
 	}
 	return message(verb, c, append(about(c),
 		git.Trailer{Key: TrailerRun, Value: p.PipelineRun},
@@ -51,8 +53,12 @@ func about(c *catalog.Catalog) []git.Trailer {
 	}
 }
 
-// message is a commit message; trailers without a value are left out.
-func message(verb string, c *catalog.Catalog, trailers ...git.Trailer) (string, error) {
+// message is a commit message; trailers without a value are left out. A verb that
+// lane check would not know in a source branch begins none (rule C2).
+func message(verb names.Verb, c *catalog.Catalog, trailers ...git.Trailer) (string, error) {
+	if !slices.Contains(names.Verbs(), verb) {
+		return "", fmt.Errorf("writing the message: %q is not among the verbs of a commit", verb)
+	}
 	var m strings.Builder
 	fmt.Fprintf(&m, "%s %s %s %.12s\n\n", verb, c.Project, c.Lane, c.SourceCommitID)
 	for _, t := range trailers {

@@ -7,12 +7,13 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
+	"github.com/pikasTech/agentrun/lane/names"
 )
 
 // Record is a change of the lane's metadata alone.
 type Record struct {
-	Verb string // the first word of the commit's message, such as hold
-	By   string // who changes it
+	Verb names.Verb // the first word of the commit's message, such as hold
+	By   string     // who changes it
 
 	// Make gives the files to put and those to take away, for the head that it is
 	// given, all below the lane's metadata. It is called again for each head that the

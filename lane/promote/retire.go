@@ -6,6 +6,7 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/metadata"
+	"github.com/pikasTech/agentrun/lane/names"
 )
 
 // Retirement empties a lane.
@@ -58,6 +59,6 @@ func (b Branch) retire(head *Head, r Retirement) (proposal, error) {
 		return proposal{outcome: out}, nil
 	}
 	out.Result = Recorded
-	text, err := message("retire", wanted, git.Trailer{Key: TrailerBy, Value: r.By})
+	text, err := message(names.Retire, wanted, git.Trailer{Key: TrailerBy, Value: r.By})
 	return proposal{outcome: out, push: true, files: files, message: text}, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/lane/catalog"
 	"github.com/pikasTech/agentrun/lane/metadata"
+	"github.com/pikasTech/agentrun/lane/names"
 	"github.com/pikasTech/agentrun/lane/promote"
 )
 
@@ -46,7 +47,7 @@ func (w *world) retire(t testing.TB, b promote.Branch, r promote.Retirement, wan
 func TestRetire(t *testing.T) {
 	w := newWorld(t, 4)
 	apply(t, w.branch, w.release(w.commits[1], "api", "web"), promote.Promoted)
-	w.record(t, w.branch, promote.Record{Verb: "hotfix", By: ada, Make: func(*promote.Head) (map[string][]byte, []string, error) {
+	w.record(t, w.branch, promote.Record{Verb: names.Hotfix, By: ada, Make: func(*promote.Head) (map[string][]byte, []string, error) {
 		return map[string][]byte{w.branch.Names.Metadata() + "/hotfixes/x.json": []byte("{}\n")}, nil, nil
 	}}, promote.Recorded)
 	before := w.head(t)

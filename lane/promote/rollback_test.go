@@ -16,6 +16,7 @@ import (
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/lane/metadata"
+	"github.com/pikasTech/agentrun/lane/names"
 	"github.com/pikasTech/agentrun/lane/promote"
 )
 
@@ -194,7 +195,7 @@ func TestC3_AnySequenceKeepsContentAndMetadata(t *testing.T) {
 				case "forget":
 					remove = []string{note}
 				}
-				record := promote.Record{Verb: what, By: ada, Make: func(*promote.Head) (map[string][]byte, []string, error) { return put, remove, nil }}
+				record := promote.Record{Verb: names.Hold, By: ada, Make: func(*promote.Head) (map[string][]byte, []string, error) { return put, remove, nil }}
 				if _, err := b.Record(t.Context(), record); err != nil {
 					r.Fatal(err)
 				}

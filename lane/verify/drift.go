@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/pikasTech/agentrun/internal/fail"
 )
 
 // drift is rule H3: no field of a manifest is live another, but for what the live
@@ -74,7 +76,7 @@ func show(path string, v any) string {
 	if strings.Contains(path, ".env[") && strings.HasSuffix(path, ".value") {
 		return "(withheld)"
 	}
-	s := fmt.Sprint(v)
+	s := fail.Redact(fmt.Sprint(v))
 	if hidden(path+": "+s) == withheld {
 		return withheld
 	}

@@ -119,11 +119,7 @@ type opinion struct{ seen []Observation }
 // maxObservations bounds what one finding tells; the rest is counted.
 const maxObservations = 40
 
-func (o *opinion) add(ob Observation) {
-	ob.Object, ob.Field = clean(ob.Object), clean(ob.Field)
-	ob.Value, ob.Wanted, ob.Note, ob.Hint = clean(ob.Value), clean(ob.Wanted), clean(ob.Note), clean(ob.Hint)
-	o.seen = append(o.seen, ob)
-}
+func (o *opinion) add(ob Observation) { o.seen = append(o.seen, ob) }
 
 func clean(s string) string { return fail.Clean(s, 300) }
 
@@ -193,9 +189,6 @@ func (o *opinion) finding(r rule, seen times) Finding {
 	if len(o.seen) == 0 {
 		f.Observations = []Observation{{State: Unknown, Object: "evidence", Note: "nothing was seen that the rule speaks of"}}
 	}
-	if f.State == Skipped {
-		return f
-	}
 	// The worst first, so that a bound cuts what matters least.
 	var sorted []Observation
 	for _, s := range []State{Contradicted, Unknown, Matched, Skipped} {
@@ -209,6 +202,9 @@ func (o *opinion) finding(r rule, seen times) Finding {
 		sorted = append(sorted[:maxObservations:maxObservations], Observation{
 			State: sorted[maxObservations].State, Object: "evidence", Note: fmt.Sprintf("and %d more", n-maxObservations),
 		})
+	}
+	for i := range sorted {
+		sorted[i] = told(sorted[i])
 	}
 	f.Observations = sorted
 	return f

@@ -59,7 +59,7 @@ func StatusOf(e Evidence) Status {
 		APIVersion: APIVersion, Kind: "Status", Project: e.Names.Project, Lane: e.Names.Lane, At: e.At.UTC().Format(time.RFC3339),
 		SourceHead: e.Source.Head.Value, Services: []ServiceStatus{}, Running: []string{}, Unseen: []string{},
 	}
-	miss := func(what string, g Gap) { s.Unseen = append(s.Unseen, clean(what+": "+g.Why)) }
+	miss := func(what string, g Gap) { s.Unseen = append(s.Unseen, clean(hidden(what+": "+g.Why))) }
 	if j.Gitops.Found {
 		s.GitopsCommitID, s.SourceCommitID = j.Gitops.Value.Commit, j.Gitops.Value.Catalog.SourceCommitID
 		x := j.statusIndex()

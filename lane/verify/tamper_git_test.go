@@ -7,6 +7,8 @@ import (
 
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
+	"github.com/pikasTech/agentrun/lane/names"
+	"github.com/pikasTech/agentrun/lane/pipeline"
 	"github.com/pikasTech/agentrun/lane/verify"
 )
 
@@ -149,6 +151,87 @@ func TestI6_ContradictsAPoller(t *testing.T) {
 	tampered(t, "I6", "a Deployment of our own", func(e *verify.Evidence) {
 		e.Tekton.Workloads.Value = []verify.Object{{"kind": "Deployment", "metadata": map[string]any{"name": "shop-v03-poller", "namespace": "shop-ci"}}}
 	})
+	for name, obj := range map[string]verify.Object{
+		"of the project":                    workload("Deployment", "shop-poller", "", "", ""),
+		"of another lane, by its name":      workload("Deployment", "shop-v02-poller", "", "", ""),
+		"with the lane's labels":            workload("CronJob", "nightly", "shop", "v0.3", ""),
+		"with another project's labels":     workload("Deployment", "shop-v03-poller", "store", "v0.3", ""),
+		"a listener made by hand":           workload("Deployment", "el-shop-v03-poll", "", "", "shop-v03-poll"),
+		"a listener with the lane's labels": workload("Deployment", "el-other", "shop", "v0.3", "other"),
+		"one more that the listener owns":   workload("Deployment", "el-shop-v03-push-2", "shop", "v0.3", "shop-v03-push"),
+		"the same without labels":           workload("Deployment", "x", "", "", "shop-v03-push"),
+		"another kind that it owns":         workload("CronJob", "el-shop-v03-push", "shop", "v0.3", "shop-v03-push"),
+		"what only has its name":            workload("Deployment", "el-shop-v03-push", "", "", ""),
+		"that and its labels":               workload("Deployment", "el-shop-v03-push", "shop", "v0.3", ""),
+		"that something else controls": controlledBy(workload("Deployment", "el-shop-v03-push", "shop", "v0.3", "shop-v03-push"),
+			map[string]any{"apiVersion": "example.com/v1", "kind": "EventListener", "name": "shop-v03-push", "uid": "el", "controller": true}),
+		"that it does not control": controlledBy(workload("Deployment", "el-shop-v03-push", "shop", "v0.3", "shop-v03-push"),
+			map[string]any{"apiVersion": "triggers.tekton.dev/v1beta1", "kind": "EventListener", "name": "shop-v03-push", "uid": "el"}),
+	} {
+		tampered(t, "I6", name, func(e *verify.Evidence) { e.Tekton.Workloads.Value = []verify.Object{obj} })
+	}
+}
+
+// workload is what stays running in the Tekton namespace. With a listener it is as Tekton
+// Triggers makes it: the EventListener controls it, and its labels are copied.
+func workload(kind, name, project, lane, listener string) verify.Object {
+	meta := map[string]any{"name": name, "namespace": "shop-ci"}
+	if project != "" {
+		meta["labels"] = map[string]any{pipeline.LabelProject: project, pipeline.LabelLane: lane}
+	}
+	api := map[string]string{"Deployment": "apps/v1", "CronJob": "batch/v1"}[kind]
+	o := verify.Object{"apiVersion": api, "kind": kind, "metadata": meta}
+	if listener == "" {
+		return o
+	}
+	return controlledBy(o, map[string]any{"apiVersion": "triggers.tekton.dev/v1beta1", "kind": "EventListener", "name": listener, "uid": "el", "controller": true, "blockOwnerDeletion": true})
+}
+
+func controlledBy(o verify.Object, owner map[string]any) verify.Object {
+	set(o, []any{owner}, "metadata", "ownerReferences")
+	return o
+}
+
+// TestI6_TheListenerOfTriggersIsNoPoller: Tekton Triggers runs what answers the lane's
+// webhook, and what answers that of others.
+func TestI6_TheListenerOfTriggersIsNoPoller(t *testing.T) {
+	for name, obj := range map[string]verify.Object{
+		"the lane's":                       workload("Deployment", "el-shop-v03-push", "shop", "v0.3", "shop-v03-push"),
+		"with the labels left out":         workload("Deployment", "el-shop-v03-push", "", "", "shop-v03-push"),
+		"another lane's":                   workload("Deployment", "el-shop-v02-push", "shop", "v0.2", "shop-v02-push"),
+		"another lane's, without labels":   workload("Deployment", "el-shop-v02-push", "", "", "shop-v02-push"),
+		"another project's":                workload("Deployment", "el-store-v03-push", "store", "v0.3", "store-v03-push"),
+		"of a project with a longer name":  workload("Deployment", "el-shop-web-v03-push", "shop-web", "v0.3", "shop-web-v03-push"),
+		"a longer project's own program":   workload("Deployment", "shop-web-v03-cache", "shop-web", "v0.3", ""),
+		"nobody's that lane knows":         workload("Deployment", "el-github", "", "", "github"),
+		"another project's under its name": workload("Deployment", "store-v03-cache", "store", "v0.3", ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := accepted(t)
+			e.Tekton.Workloads.Value = []verify.Object{obj}
+			if v := verify.Judge(e); !v.Accepted {
+				t.Errorf("%q\n%s", states(v), text(t, v))
+			}
+		})
+	}
+}
+
+// TestI6_AProjectCalledElOwnsNoListeners: Tekton Triggers begins every name with "el-".
+func TestI6_AProjectCalledElOwnsNoListeners(t *testing.T) {
+	e := accepted(t)
+	n, err := names.For("el", "v0.3", names.Cluster{Name: "k7", Host: "K7", WorktreeRoot: "/srv"}, "shop-ci")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Names = n
+	e.Tekton.Workloads.Value = []verify.Object{workload("Deployment", "el-github", "", "", "github")}
+	if f, _ := verify.Judge(e).Finding("I6"); f.State != verify.Matched {
+		t.Errorf("%+v", f)
+	}
+	e.Tekton.Workloads.Value = []verify.Object{workload("Deployment", "el-v03-poller", "", "", "")}
+	if f, _ := verify.Judge(e).Finding("I6"); f.State != verify.Contradicted {
+		t.Errorf("%+v", f)
+	}
 }
 
 func TestI1_ContradictsAnotherWorktree(t *testing.T) {

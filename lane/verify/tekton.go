@@ -137,11 +137,49 @@ func (j *judge) nothingRuns(o *opinion) {
 		return
 	}
 	for _, obj := range w.Value {
-		if obj.Label(pipeline.LabelLane) == j.Names.Lane || strings.HasPrefix(obj.Name(), j.Names.RuntimeNamespace+"-") || strings.HasPrefix(obj.Name(), j.Names.Project+"-") {
+		switch {
+		case j.listens(obj):
+			o.note(obj.ID(), "Tekton Triggers runs it for the lane's EventListener %s", j.Names.Trigger())
+		case j.lingers(obj):
 			o.against(obj.ID(), "it stays running in %s: a release needs nothing but Tekton and Argo CD", j.Names.TektonNamespace)
 		}
 	}
 	if o.state() != Contradicted {
 		o.match("Namespace "+j.Names.TektonNamespace, "workloads of the lane", "none")
 	}
+}
+
+// listens reports whether Tekton Triggers runs an object for the EventListener that lane
+// makes. Triggers alone may: it puts back what anybody else does to a Deployment of this
+// name, and Kubernetes takes away what belongs to an EventListener that is not there.
+func (j *judge) listens(obj Object) bool {
+	of, ok := listenerOf(obj)
+	return ok && of == j.Names.Trigger() && obj.identity() == "apps/Deployment/"+j.Names.Listener()
+}
+
+// lingers reports whether an object is the lane's or the project's by its labels or its
+// name. The namespace has other lanes and projects too: a name that begins as the
+// project's may be one of a project with a longer name, which its label then says. What
+// an EventListener controls is called after that, and has its labels as far as Triggers
+// is not told to leave them out.
+func (j *judge) lingers(obj Object) bool {
+	n, name, project := j.Names, obj.Name(), obj.Label(pipeline.LabelProject)
+	listener, controlled := listenerOf(obj)
+	if controlled {
+		name = listener
+	}
+	switch {
+	case project == n.Project && obj.Label(pipeline.LabelLane) == n.Lane,
+		strings.HasPrefix(name, n.RuntimeNamespace+"-"), obj.Name() == n.Listener():
+		return true
+	case strings.HasPrefix(name, n.Project+"-"):
+		return !controlled && (project == "" || project == n.Project)
+	}
+	return false
+}
+
+// listenerOf is the EventListener that controls an object.
+func listenerOf(obj Object) (name string, ok bool) {
+	owner, ok := obj.Controller()
+	return owner.Text("name"), ok && owner.Group() == "triggers.tekton.dev" && owner.Kind() == "EventListener"
 }

@@ -50,7 +50,7 @@ type Observer struct {
 	Tekton func(ctx context.Context, commit string) ([]pipeline.Object, error)
 
 	Host     string // of this machine
-	Worktree string // folder that is the fixed worktree, "" is where the names say
+	Worktree string // folder to look at as the worktree, "" is where the names say; any other is a clue
 	Skip     bool   // the worktree is left out
 	Offline  bool   // the cluster is left out: Kube is nil
 	Brief    bool   // only what `lane status` shows: one question to each, and no history, registry, events, logs, check or Tekton objects

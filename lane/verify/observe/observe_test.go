@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,5 +182,41 @@ func TestI1_ReadsTheWorktree(t *testing.T) {
 	o.Worktree, o.Host = "", "k7.example.com"
 	if e := see(t, o); e.Worktree.Found || !strings.Contains(e.Worktree.Gap.Why, "/srv/shop-v03") {
 		t.Errorf("on its host it is looked for where the names say: %+v", e.Worktree)
+	}
+}
+
+// TestI9_AWorktreeOfOnesOwnIsAClue: any clone can be clean and at the branch's head, on
+// any machine.
+func TestI9_AWorktreeOfOnesOwnIsAClue(t *testing.T) {
+	o := observer(t, kubetest.Script{})
+	clone := t.TempDir()
+	given := []string{"another clue", "one more"}[:1]
+	for _, tt := range []struct {
+		name, host, worktree, clue string
+	}{
+		{"another folder on its host", "K7", clone, "the worktree K7:" + clone + " is not the lane's own, K7:/srv/shop-v03"},
+		{"another folder of another machine", "laptop", clone, "the worktree laptop:" + clone + " is not the lane's own, K7:/srv/shop-v03"},
+		{"the same folder of another machine", "laptop", "/srv/shop-v03", "the worktree laptop:/srv/shop-v03 is not the lane's own, K7:/srv/shop-v03"},
+		{"its own", "k7.example.com", "/srv/./shop-v03/", ""},
+		{"its own, unnamed", "K7", "", ""},
+		{"elsewhere, unnamed", "laptop", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o.Host, o.Worktree, o.Clues = tt.host, tt.worktree, given
+			want := []string{"another clue"}
+			if tt.clue != "" {
+				want = append(want, tt.clue)
+			}
+			e := see(t, o)
+			if !slices.Equal(e.Clues, want) {
+				t.Errorf("clues %q, want %q", e.Clues, want)
+			}
+			if f, _ := verify.Judge(e).Finding("I9"); tt.clue != "" && (f.State != verify.Contradicted || !slices.ContainsFunc(f.Observations, func(ob verify.Observation) bool { return ob.Note == tt.clue })) {
+				t.Errorf("it is %s, and the verdict does not say why", f.State)
+			}
+		})
+	}
+	if given[:2][1] != "one more" {
+		t.Error("the observer's own clues were written to")
 	}
 }

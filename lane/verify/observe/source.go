@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pikasTech/agentrun/internal/fail"
@@ -77,7 +78,9 @@ func (s *gatherer) findings(ctx context.Context, branch <-chan struct{}) {
 	s.evidence.Source.Findings = ahead
 }
 
-// worktree is the fixed worktree, when this is its machine.
+// worktree is the fixed worktree, when this is its machine. Any other that was named is
+// looked at too, and is a clue: every clone can be clean and at the branch's head (rule
+// I9).
 func (s *gatherer) worktree(ctx context.Context) {
 	if s.Skip {
 		return
@@ -85,6 +88,11 @@ func (s *gatherer) worktree(ctx context.Context) {
 	host, path, _ := strings.Cut(s.Names.SourceWorktree, ":")
 	switch {
 	case s.Worktree != "":
+		named, err := filepath.Abs(s.Worktree)
+		if err != nil || named != path || !sameHost(s.Host, host) {
+			clue := fmt.Sprintf("the worktree %s:%s is not the lane's own, %s", s.Host, named, s.Names.SourceWorktree)
+			s.evidence.Clues = append(slices.Clip(s.evidence.Clues), clue)
+		}
 		path = s.Worktree
 	case !sameHost(s.Host, host):
 		s.evidence.Worktree = verify.Miss[verify.Worktree](verify.Gap{
