@@ -73,7 +73,7 @@ func TestRunDisplayOnATerminal(t *testing.T) {
 	d.changed(running, &failed)
 	d.close()
 	text := out.String()
-	for _, want := range []string{"prepare-source   succeeded\n", "run-1 runs\n", "check/vet 0s, plan waits", "\r\x1b[K", "check            failed Failed: (not shown: it looks like a secret)\n"} {
+	for _, want := range []string{"prepare-source   succeeded\n", "run-1 runs\n", "check/vet 0s, plan waits", "\r\x1b[K", "check            failed Failed: see postgres://***@"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %q", want, text)
 		}
