@@ -194,7 +194,11 @@ func documentDigest(c *catalog.Catalog, some []catalog.Service) string {
 
 // without are the services of all that some has not.
 func without(all, some []catalog.Service) []catalog.Service {
-	return slices.DeleteFunc(slices.Clone(all), func(s catalog.Service) bool { return slices.Contains(some, s) })
+	has := make(map[catalog.Service]bool, len(some))
+	for _, s := range some {
+		has[s] = true
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(s catalog.Service) bool { return has[s] })
 }
 
 func ids(services []catalog.Service) string {
