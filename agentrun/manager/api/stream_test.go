@@ -50,6 +50,11 @@ func (r *replica) stream(id string, after int64) *sseStream {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	if resp.StatusCode == 503 && resp.Header.Get("Retry-After") == "1" { // Postgres restarts
+		resp.Body.Close()
+		time.Sleep(10 * time.Millisecond)
+		return r.stream(id, after)
+	}
 	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" {
 		r.t.Fatalf("%d %v", resp.StatusCode, resp.Header)
 	}
