@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,11 +25,18 @@ func TestFollowTellsThatTheServerIsGone(t *testing.T) {
 		tasks = "/apis/tekton.dev/v1/namespaces/ci/taskruns"
 		run   = `{"apiVersion":"tekton.dev/v1","kind":"PipelineRun","metadata":{"name":"run-1","namespace":"ci","resourceVersion":"2"},"status":{"startTime":"2026-01-02T03:04:05Z","conditions":[{"type":"Succeeded","status":"Unknown","reason":"Running"}]}}`
 	)
+	told := make(chan struct{}) // what there is, before the server goes
 	srv := kubetest.Start(kubetest.Script{
-		"GET " + runs:    {kubetest.Object(`{"kind":"PipelineRunList","apiVersion":"tekton.dev/v1","metadata":{"resourceVersion":"2"},"items":[` + run + `]}`)},
-		"GET " + tasks:   {kubetest.Object(`{"kind":"TaskRunList","apiVersion":"tekton.dev/v1","metadata":{"resourceVersion":"2"},"items":[]}`)},
-		"WATCH " + runs:  {kubetest.Status(500, "InternalError", "etcdserver: leader changed", "")},
-		"WATCH " + tasks: {kubetest.Open()},
+		"GET " + runs:  {kubetest.Object(`{"kind":"PipelineRunList","apiVersion":"tekton.dev/v1","metadata":{"resourceVersion":"2"},"items":[` + run + `]}`)},
+		"GET " + tasks: {kubetest.Object(`{"kind":"TaskRunList","apiVersion":"tekton.dev/v1","metadata":{"resourceVersion":"2"},"items":[]}`)},
+		"WATCH " + runs: {func(w http.ResponseWriter, r *http.Request) {
+			<-told
+			kubetest.Status(500, "InternalError", "etcdserver: leader changed", "")(w, r)
+		}},
+		"WATCH " + tasks: {func(w http.ResponseWriter, r *http.Request) {
+			close(told)
+			kubetest.Open()(w, r)
+		}},
 	}, func(r string) { t.Errorf("unexpected request %s", r) })
 	t.Cleanup(srv.Close)
 	t.Cleanup(srv.CloseClientConnections)

@@ -21,6 +21,19 @@ var (
 	noProxy    = regexp.MustCompile(`("noProxy":\s*\[[^\]]*\])(,\s*"(signers|seccompProfile)":\s*(\[[^\]]*\]|"[^"]*"))*`)
 )
 
+// moveWorktree writes where the work tree is into the page that has every name of a lane.
+func moveWorktree(file, from, to string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	moved := bytes.ReplaceAll(data, []byte(from), []byte(to))
+	if !bytes.Contains(moved, []byte(to)) {
+		return fmt.Errorf("%s does not say that the work tree is %s", file, from)
+	}
+	return os.WriteFile(file, moved, 0o644)
+}
+
 // adaptIntent edits these facts of an intent and leaves the rest as it was written.
 func adaptIntent(file string, d differs) error {
 	data, err := os.ReadFile(file)

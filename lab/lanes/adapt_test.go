@@ -33,3 +33,22 @@ func TestAdaptIntent(t *testing.T) {
 		}
 	}
 }
+
+func TestMoveWorktree(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "lane.md")
+	if err := os.WriteFile(file, []byte("| source | `K7:/srv/x-v01` |\n| tasks | `K7:/srv/x-v01/.worktree/{task}` |\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const want = "| source | `vm:/lab/x-v01` |\n| tasks | `vm:/lab/x-v01/.worktree/{task}` |\n"
+	for range 2 { // it may be there already
+		if err := moveWorktree(file, "K7:/srv/x-v01", "vm:/lab/x-v01"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(file); err != nil || string(got) != want {
+			t.Errorf("%s, %v", got, err)
+		}
+	}
+	if moveWorktree(file, "K7:/srv/y-v01", "vm:/lab/y-v01") == nil {
+		t.Error("a page that does not say where the work tree is was taken")
+	}
+}

@@ -32,6 +32,7 @@ type Names struct {
 	ArtifactCatalog  string `json:"artifactCatalog"`
 	RuntimePath      string `json:"runtimePath"`
 	RuntimeNamespace string `json:"runtimeNamespace"`
+	SourceWorktree   string `json:"sourceWorktree"`
 	TektonNamespace  string `json:"tektonNamespace"`
 	Pipeline         string `json:"pipeline"`
 	ArgoNamespace    string `json:"argoNamespace"`

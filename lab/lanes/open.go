@@ -131,6 +131,9 @@ func (l *Lane) adapt(ctx context.Context, o Options) error {
 	}); err != nil {
 		return err
 	}
+	if err := moveWorktree(filepath.Join(l.Clone, "docs", "reference", "lane.md"), l.Names.SourceWorktree, host+":"+l.Clone); err != nil {
+		return err
+	}
 	if err := pinToolchain(filepath.Join(l.Clone, "deploy", "images", "images.lock"), reference); err != nil {
 		return err
 	}
