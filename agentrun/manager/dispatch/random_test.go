@@ -256,10 +256,11 @@ func (h *history) stranger() {
 	if err != nil {
 		h.rt.Fatal(err)
 	}
-	if a.JobUID == "" {
+	switch {
+	case a.JobUID == "": // its attempt gets a new one, and what became of this one explains nothing
 		h.remade[name]++
-	}
-	if h.open(job) {
+		delete(h.allowed, name)
+	case h.open(job):
 		if h.allowed[name] == nil {
 			h.allowed[name] = map[run.Reason]bool{}
 		}

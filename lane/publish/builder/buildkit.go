@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -205,6 +206,10 @@ func sourcePolicy(r Request) ([]byte, error) {
 }
 
 func (b *BuildKit) explain(r Request, err error, words *child.Tail) error {
+	var patience time.Duration
+	if words.Says("code = Unavailable") { // buildctl lost a daemon whose end may not be known yet
+		patience = endTime
+	}
 	switch {
 	case words.Says("denied by policy"):
 		return &fail.Error{
@@ -214,7 +219,7 @@ func (b *BuildKit) explain(r Request, err error, words *child.Tail) error {
 		}
 	case words.Says("no space left on device"):
 		return broken(r, "free disk space, then run it again: what is published is not built again", err, words)
-	case b.daemon != nil && b.daemon.ended():
+	case b.daemon != nil && b.daemon.endsWithin(patience):
 		return broken(r, "see the last words of buildkitd", fmt.Errorf("buildkitd ended:%s", b.daemon.words.Text()), words)
 	}
 	return broken(r, "mend what the last lines name, then run it again: what is published is not built again", err, words)

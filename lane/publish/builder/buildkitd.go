@@ -28,6 +28,10 @@ type daemon struct {
 // startTime is how long a daemon may take until it listens.
 const startTime = 30 * time.Second
 
+// endTime is how long the end of a daemon may take to be known after its
+// connections have ended.
+const endTime = 2 * time.Second
+
 // maxSocket is the most bytes of a Unix socket's path, less a margin.
 const maxSocket = 104
 
@@ -149,11 +153,17 @@ func (d *daemon) listens(ctx context.Context, socket string) error {
 	}
 }
 
-func (d *daemon) ended() bool {
+// endsWithin reports whether the daemon has ended, or does so in that time.
+func (d *daemon) endsWithin(limit time.Duration) bool {
 	select {
 	case <-d.process.Done():
 		return true
 	default:
+	}
+	select {
+	case <-d.process.Done():
+		return true
+	case <-time.After(limit):
 		return false
 	}
 }
