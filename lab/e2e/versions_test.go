@@ -34,20 +34,7 @@ func (s *stage) nextVersion() *stage {
 		s.kubectl("-n", s.Names.TektonNamespace, "delete", "pipelinerun", "-l", "lane.agentrun.dev/lane="+lane)
 		s.kubectl("-n", s.Names.TektonNamespace, "wait", "--for=delete", "pvc/agentrun-v02-ci", "--timeout=60s")
 	}
-	if _, err := s.Lab.Kubectl(s.Context(), "", "-n", s.Names.TektonNamespace, "get", "pvc", "agentrun-v02-ci"); err != nil {
-		name := s.kubectl("get", "pv", "-o", `jsonpath={.items[?(@.status.phase=="Available")].metadata.name}`)
-		name, _, _ = strings.Cut(name, " ")
-		to := filepath.Join(s.Lab.Dir, "data", "volumes", name, "cache")
-		s.ok(os.MkdirAll(to, 0o755))
-		s.ok(os.Chown(to, 65532, 65532))
-		for _, cache := range []string{"go-build", "go-mod"} {
-			out, err := exec.CommandContext(s.Context(), "cp", "-a", s.volume("cache", cache), to).CombinedOutput()
-			if err != nil {
-				s.Fatalf("copying the cache: %v: %s", err, out)
-			}
-		}
-		s.kubectl("patch", "pv", name, "-p", `{"spec":{"claimRef":{"namespace":"`+s.Names.TektonNamespace+`","name":"agentrun-v02-ci"}}}`)
-	}
+	s.lendCaches("agentrun-v02-ci")
 	s.lane("open", lane, "--from", s.Names.Lane, "--apply")
 	// What is left are the lane's Secrets and its database.
 	o := here.options
@@ -57,6 +44,27 @@ func (s *stage) nextVersion() *stage {
 	two := &stage{Lane: opened, T: s.T}
 	two.lane("hold", "--release", "--by", "e2e") // of a lane that was retired
 	return two
+}
+
+// lendCaches makes the volume of a claim that is yet to be made one that has this lane's
+// caches.
+func (s *stage) lendCaches(claim string) {
+	s.Helper()
+	if _, err := s.Lab.Kubectl(s.Context(), "", "-n", s.Names.TektonNamespace, "get", "pvc", claim); err == nil {
+		return
+	}
+	name := s.kubectl("get", "pv", "-o", `jsonpath={.items[?(@.status.phase=="Available")].metadata.name}`)
+	name, _, _ = strings.Cut(name, " ")
+	to := filepath.Join(s.Lab.Dir, "data", "volumes", name, "cache")
+	s.ok(os.MkdirAll(to, 0o755))
+	s.ok(os.Chown(to, 65532, 65532))
+	for _, cache := range []string{"go-build", "go-mod"} {
+		out, err := exec.CommandContext(s.Context(), "cp", "-a", s.volume("cache", cache), to).CombinedOutput()
+		if err != nil {
+			s.Fatalf("copying the cache: %v: %s", err, out)
+		}
+	}
+	s.kubectl("patch", "pv", name, "-p", `{"spec":{"claimRef":{"namespace":"`+s.Names.TektonNamespace+`","name":"`+claim+`"}}}`)
 }
 
 // belongings is everything that a lane has, as far as it does not change by itself.
