@@ -62,7 +62,7 @@ var allowed = []rule{
 	{"lane/release", "judges a run; asks no cluster", []string{"lane/names", "lane/pipeline", "lane/promote", "internal/fail"}},
 	{"lane/secrets", "makes Secrets from values; asks no cluster", []string{"lane/names", "lane/intent", "lane/pipeline", "internal/canon", "internal/fail"}},
 	{"lane/verify", "judges what was seen, and is pure: no git, registry or cluster is asked", []string{"lane/names", "lane/intent", "lane/catalog", "lane/publish", "lane/render", "lane/pipeline", "lane/metadata", "lane/promote", "internal/canon", "internal/fail", "internal/secretscan"}},
-	{"lane/verify/observe", "sees for the judge: the one stage that asks git, registry and cluster at once", []string{"lane/names", "lane/intent", "lane/catalog", "lane/publish/builder", "lane/render", "lane/pipeline", "lane/promote", "lane/verify", "internal/canon", "internal/fail", "internal/git", "internal/kube", "internal/memo", "internal/registry", "internal/secretscan"}},
+	{"lane/verify/observe", "sees for the judge: the one stage that asks git, registry and cluster at once", []string{"lane/names", "lane/intent", "lane/catalog", "lane/metadata", "lane/publish/builder", "lane/render", "lane/pipeline", "lane/promote", "lane/verify", "internal/canon", "internal/fail", "internal/git", "internal/kube", "internal/memo", "internal/registry", "internal/secretscan"}},
 	{"lane/report", "draws a verdict, and is pure like the judge", []string{"lane/metadata", "lane/verify", "internal/canon", "internal/fail"}},
 	{"lane/attest", "signs a verdict; judges nothing", []string{"lane/verify", "internal/canon", "internal/fail"}},
 	{"cmd/lane", "joins the stages", []string{

@@ -95,6 +95,15 @@ func newCluster(dir string, n names.Names, in *intent.Intent, tree render.Tree) 
 	for kind, r := range kinds() {
 		script["GET "+path(r, c.namespace)] = []http.HandlerFunc{pages(kind, r, c.objects[kind])}
 	}
+	for kind, name := range map[string]string{"Application": n.ArgoApplication, "AppProject": n.ArgoAppProject} {
+		o := object{"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": object{"name": name, "namespace": n.ArgoNamespace}, "spec": object{"project": n.ArgoAppProject}}
+		c.born(o, "lane")
+		data, err := json.Marshal(o)
+		if err != nil {
+			return nil, err
+		}
+		script["GET /apis/argoproj.io/v1alpha1/namespaces/"+n.ArgoNamespace+"/"+strings.ToLower(kind)+"s/"+name] = []http.HandlerFunc{kubetest.Object(string(data))}
+	}
 	for _, empty := range []string{
 		"/api/v1/namespaces/" + c.namespace + "/events",
 		"/apis/argoproj.io/v1alpha1/namespaces/argocd/applications", "/apis/tekton.dev/v1/namespaces/shop-ci/pipelineruns",

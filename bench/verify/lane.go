@@ -63,6 +63,9 @@ func (w *world) status(ctx context.Context) error {
 	if len(s.Services) != len(w.catalog.Services) || slices.ContainsFunc(s.Services, func(s verify.ServiceStatus) bool { return s.Ready != 2 }) {
 		return fmt.Errorf("%d services, not all of them ready", len(s.Services))
 	}
+	if s.Drift == nil || *s.Drift != 0 {
+		return fmt.Errorf("the drift is %v", s.Drift)
+	}
 	return nil
 }
 

@@ -14,7 +14,7 @@ import (
 func (a *app) statusCommand() *cobra.Command {
 	var from cluster
 	var every bool
-	v := verifier{app: a, brief: true, skip: true}
+	v := verifier{app: a, skip: true}
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the lane on one screen",
@@ -43,7 +43,7 @@ the oldest version first. A lane that cannot be read says why, beside the others
 				}
 				return a.emit(o, func(w io.Writer) { _ = o.Text(w) }) // w is memory
 			}
-			e, err := v.evidence(ctx, src, client, connectErr)
+			e, err := v.glance(ctx, src, client, connectErr)
 			if err != nil {
 				return err
 			}
@@ -75,7 +75,7 @@ func (v *verifier) overview(ctx context.Context, src *source, client *kube.Clien
 		g.Go(func() error {
 			of := *src
 			of.names = l.names
-			e, err := v.evidence(ctx, &of, client, noClient)
+			e, err := v.glance(ctx, &of, client, noClient)
 			all[i] = verify.StatusOf(e)
 			return err
 		})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
@@ -81,7 +82,6 @@ type verifier struct {
 	skip     bool
 	offline  bool
 	worktree string
-	brief    bool
 }
 
 // tell prints the verdict. Its error says that the lane is not accepted.
@@ -98,10 +98,20 @@ type judged struct{ verify.Verdict }
 
 func (v judged) write(w io.Writer) { _ = v.Text(w) } // w is memory
 
-// evidence asks everybody. A cluster that cannot be reached is part of it. Nearly all
-// that is read stays until the command ends, so collecting garbage as often as usual
-// would be a tenth of a verdict on a large lane.
+// evidence asks everybody. A cluster that cannot be reached is part of it.
 func (v *verifier) evidence(ctx context.Context, src *source, client *kube.Client, noClient error) (verify.Evidence, error) {
+	return v.observe(ctx, src, client, noClient, (*observe.Observer).Observe)
+}
+
+// glance asks for what a status shows.
+func (v *verifier) glance(ctx context.Context, src *source, client *kube.Client, noClient error) (verify.Evidence, error) {
+	return v.observe(ctx, src, client, noClient, (*observe.Observer).Glance)
+}
+
+// observe looks, knowing whom to ask. Nearly all that is read stays until the command
+// ends, so collecting garbage as often as usual would be a tenth of a verdict on a large
+// lane.
+func (v *verifier) observe(ctx context.Context, src *source, client *kube.Client, noClient error, look func(*observe.Observer, context.Context) (verify.Evidence, error)) (verify.Evidence, error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
@@ -110,6 +120,10 @@ func (v *verifier) evidence(ctx context.Context, src *source, client *kube.Clien
 		return verify.Evidence{}, err
 	}
 	looked, err := v.app.cachePath("gitops.memo")
+	if err != nil {
+		return verify.Evidence{}, err
+	}
+	counted, err := v.app.cachePath("status.memo")
 	if err != nil {
 		return verify.Evidence{}, err
 	}
@@ -124,7 +138,7 @@ func (v *verifier) evidence(ctx context.Context, src *source, client *kube.Clien
 	}
 	o := observe.Observer{
 		Names: src.names, Intent: src.intent, Commit: src.commit, Kube: client, NoKube: noClient,
-		Registry: images, Address: v.to.registryOf(src.intent), Branch: b, Repo: src.repo, Memo: looked,
+		Registry: images, Address: v.to.registryOf(src.intent), Branch: b, Repo: src.repo, Memo: looked, Counted: counted, Program: thisBuild(),
 		Ancestor: h.isAncestor,
 		Check: func(ctx context.Context, commit string) (fail.Findings, error) {
 			return v.app.findings(ctx, src.repo, commit)
@@ -139,14 +153,27 @@ func (v *verifier) evidence(ctx context.Context, src *source, client *kube.Clien
 			}
 			return v.app.objects(ctx, released, "tekton")
 		},
-		Host: host, Worktree: v.worktree, Skip: v.skip, Offline: v.offline, Brief: v.brief, Now: time.Now,
+		Host: host, Worktree: v.worktree, Skip: v.skip, Offline: v.offline, Now: time.Now,
 	}
 	for _, flag := range []struct{ name, value string }{{"--registry", v.to.registry}, {"--remote", v.to.remote}} {
 		if flag.value != "" {
 			o.Clues = append(o.Clues, flag.name+" "+fail.Redact(flag.value)+" is not where the lane's own is")
 		}
 	}
-	return o.Observe(ctx)
+	return look(&o, ctx)
+}
+
+// thisBuild tells this program from every other build of it; "" when it cannot be told.
+func thisBuild() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s of %d bytes, built %s", path, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
 }
 
 // sourceAt is another commit of a source that is open already.

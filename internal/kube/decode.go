@@ -127,7 +127,7 @@ func decode(data []byte, omit ...string) (*list, error) {
 	}
 	kind, ok := strings.CutSuffix(l.Kind, "List")
 	if !ok {
-		return nil, fmt.Errorf("the server answers with a %q, not with a list", l.Kind)
+		return nil, notList(l.Kind)
 	}
 	for _, i := range l.Items {
 		if i["kind"] == nil && kind != "" {
@@ -135,6 +135,10 @@ func decode(data []byte, omit ...string) (*list, error) {
 		}
 	}
 	return l, nil
+}
+
+func notList(kind string) error {
+	return fmt.Errorf("the server answers with a %q, not with a list", kind)
 }
 
 // objects are the items of the page.

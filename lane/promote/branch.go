@@ -64,6 +64,17 @@ func (b Branch) Content(ctx context.Context) (*Head, map[string][]byte, error) {
 // Look is Content with the commit itself: its message and signature. Nothing of it
 // is verified.
 func (b Branch) Look(ctx context.Context) (*Head, map[string][]byte, git.Commit, error) {
+	return b.look(ctx, everything)
+}
+
+func everything(string) bool { return true }
+
+// Records is Look with the content of the lane's metadata alone.
+func (b Branch) Records(ctx context.Context) (*Head, map[string][]byte, git.Commit, error) {
+	return b.look(ctx, func(path string) bool { return strings.HasPrefix(path, b.Names.Metadata()+"/") })
+}
+
+func (b Branch) look(ctx context.Context, wanted func(path string) bool) (*Head, map[string][]byte, git.Commit, error) {
 	var head *Head
 	var commit git.Commit
 	content := map[string][]byte{}
@@ -72,7 +83,7 @@ func (b Branch) Look(ctx context.Context) (*Head, map[string][]byte, git.Commit,
 			if head, err = c.fetch(ctx, ""); err != nil {
 				return err
 			}
-			if err = c.readFiles(ctx, head, content); err == nil {
+			if err = c.readFiles(ctx, head, wanted, content); err == nil {
 				commit, err = c.repo.Commit(ctx, head.Commit)
 			}
 			if err == nil || c.renewed || ctx.Err() != nil {
@@ -89,11 +100,11 @@ func (b Branch) Look(ctx context.Context) (*Head, map[string][]byte, git.Commit,
 	return head, content, commit, nil
 }
 
-// readFiles fills content with the files of head.
-func (c *cache) readFiles(ctx context.Context, head *Head, content map[string][]byte) error {
+// readFiles fills content with those files of head that are wanted.
+func (c *cache) readFiles(ctx context.Context, head *Head, wanted func(path string) bool, content map[string][]byte) error {
 	var paths, ids []string
 	for _, e := range head.Files {
-		if e.Mode == git.ModeFile || e.Mode == git.ModeExecutable {
+		if wanted(e.Path) && (e.Mode == git.ModeFile || e.Mode == git.ModeExecutable) {
 			paths, ids = append(paths, e.Path), append(ids, e.OID)
 		}
 	}

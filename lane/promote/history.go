@@ -86,7 +86,7 @@ func (b Branch) Past(ctx context.Context, commit string) (*Head, map[string][]by
 		if head, err = c.past(ctx, commit); err != nil {
 			return err
 		}
-		if err = c.readFiles(ctx, head, content); err != nil {
+		if err = c.readFiles(ctx, head, everything, content); err != nil {
 			return err
 		}
 		about, err = c.repo.Commit(ctx, commit)

@@ -72,6 +72,9 @@ type Evidence struct {
 	Source   Source
 	Worktree Seen[Worktree]
 	Clues    []string // what was looked at elsewhere than where it really is
+	// Steady is what of a status was found before, from the same; else a status finds it
+	// in the rest.
+	Steady Seen[Steady]
 }
 
 // Live is the lane's namespace.

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -95,7 +96,12 @@ func StatusOf(e Evidence) Status {
 			miss(plurals(l.Kind), l.Objects.Gap)
 		}
 	}
-	s.Drift = j.drifted()
+	switch {
+	case e.Steady.Found:
+		s.Drift = &e.Steady.Value.Drift
+	case e.Steady.Gap == Gap{}:
+		s.Drift = j.drifted()
+	}
 	return s
 }
 
@@ -154,6 +160,10 @@ func (j *judge) statusIndex() statusIndex {
 	x := statusIndex{map[string]string{}, map[string]int64{}, map[string][]Object{}}
 	for _, in := range j.intent().EnabledServices() {
 		x.kind[in.ID] = in.Kind
+	}
+	if j.Steady.Found {
+		x.wanted = j.intended()
+		maps.Copy(x.wanted, j.Steady.Value.Pods)
 	}
 	for _, d := range j.declared("Deployment") {
 		x.wanted[d.Name()] = replicas(d.Object)

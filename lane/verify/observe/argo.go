@@ -19,17 +19,26 @@ var (
 // argo is what Argo CD wants.
 func (s *gatherer) argo(ctx context.Context) {
 	a := &s.evidence.Argo
+	var all sync.WaitGroup
+	all.Go(func() { s.destination(ctx) })
 	if s.Kube == nil {
-		g := s.noKube()
-		a.Application, a.AppProject, a.Applications = verify.Miss[verify.Object](g), verify.Miss[verify.Object](g), verify.Miss[[]verify.Object](g)
+		a.Applications = verify.Miss[[]verify.Object](s.noKube())
+	} else {
+		all.Go(func() { a.Applications = s.whole(ctx, applications, s.Names.ArgoNamespace, "", "status") })
+	}
+	all.Wait()
+}
+
+// destination is the lane's Application and its AppProject.
+func (s *gatherer) destination(ctx context.Context) {
+	a := &s.evidence.Argo
+	if s.Kube == nil {
+		a.Application, a.AppProject = verify.Miss[verify.Object](s.noKube()), verify.Miss[verify.Object](s.noKube())
 		return
 	}
 	var all sync.WaitGroup
 	all.Go(func() { a.Application = s.get(ctx, applications, s.Names.ArgoNamespace, s.Names.ArgoApplication) })
 	all.Go(func() { a.AppProject = s.get(ctx, appProjects, s.Names.ArgoNamespace, s.Names.ArgoAppProject) })
-	if !s.Brief {
-		all.Go(func() { a.Applications = s.whole(ctx, applications, s.Names.ArgoNamespace, "", "status") })
-	}
 	all.Wait()
 }
 

@@ -32,9 +32,7 @@ func (s *gatherer) gitops(ctx context.Context) {
 			g.Odd = append(g.Odd, e.Path)
 		}
 	}
-	if !s.Brief {
-		g.Secrets = s.secrets(commit.Message, files)
-	}
+	g.Secrets = s.secrets(commit.Message, files)
 	s.evidence.Release.Intent = seen(s.intentAt(ctx, head.Catalog.SourceCommitID))
 	g.Signature = s.signature(commit)
 	s.promotions(ctx, &g, head.Files)
@@ -99,15 +97,20 @@ func (s *gatherer) intentAt(ctx context.Context, commit string) (*intent.Intent,
 
 // release renders the released commit again.
 func (s *gatherer) release(ctx context.Context) {
-	g, in := s.evidence.Gitops, s.evidence.Release.Intent
-	switch {
-	case !g.Found:
+	if !s.evidence.Gitops.Found {
 		s.evidence.Release.Intent = verify.Miss[*intent.Intent](gap(errNoBranch))
-		s.evidence.Release.Rendered = verify.Miss[*render.Rendering](gap(errNoBranch))
+	}
+	s.evidence.Release.Rendered = s.rendered(&s.evidence)
+}
+
+func (s *gatherer) rendered(e *verify.Evidence) verify.Seen[*render.Rendering] {
+	switch g, in := e.Gitops, e.Release.Intent; {
+	case !g.Found:
+		return verify.Miss[*render.Rendering](gap(errNoBranch))
 	case !in.Found:
-		s.evidence.Release.Rendered = verify.Miss[*render.Rendering](in.Gap)
+		return verify.Miss[*render.Rendering](in.Gap)
 	default:
-		s.evidence.Release.Rendered = seen(render.Make(in.Value, s.Names, g.Value.Catalog))
+		return seen(render.Make(in.Value, s.Names, g.Value.Catalog))
 	}
 }
 

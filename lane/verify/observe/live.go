@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -29,17 +30,18 @@ func in(group, resource, name string) kind {
 	return kind{schema.GroupVersionResource{Group: group, Version: "v1", Resource: resource}, name, false}
 }
 
-// shown are what `lane status` shows, and what a lane's manifests are of, whose drift it
-// counts.
-var shown = []kind{
-	core("pods", "Pod"), core("services", "Service"), core("configmaps", "ConfigMap"), core("serviceaccounts", "ServiceAccount"),
+var pods = core("pods", "Pod")
+
+// declared are what a lane's manifests are of.
+var declared = []kind{
+	core("services", "Service"), core("configmaps", "ConfigMap"), core("serviceaccounts", "ServiceAccount"),
 	core("persistentvolumeclaims", "PersistentVolumeClaim"),
 	in("apps", "deployments", "Deployment"), in("batch", "jobs", "Job"), in("networking.k8s.io", "networkpolicies", "NetworkPolicy"),
 	in("rbac.authorization.k8s.io", "roles", "Role"), in("rbac.authorization.k8s.io", "rolebindings", "RoleBinding"),
 }
 
 // kinds are read whole, but for Secrets.
-var kinds = slices.Concat(shown, []kind{
+var kinds = slices.Concat([]kind{pods}, declared, []kind{
 	in("apps", "replicasets", "ReplicaSet"), in("discovery.k8s.io", "endpointslices", "EndpointSlice"),
 	{schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, "Secret", true},
 })
@@ -51,41 +53,41 @@ const parallel = 16
 
 // live is the namespace and everything in it.
 func (s *gatherer) live(ctx context.Context) {
-	live, wanted := &s.evidence.Live, kinds
-	if s.Brief {
-		wanted = shown
-	}
 	if s.Kube == nil {
-		g := s.noKube()
-		live.Namespace, live.Complete = verify.Miss[verify.Object](g), verify.Miss[bool](g)
-		live.Events, live.Logs = verify.Miss[[]verify.Event](g), verify.Miss[[]verify.LogEnd](g)
-		for _, k := range wanted {
-			live.Lists = append(live.Lists, verify.List{Group: k.Group, Kind: k.kind, MetadataOnly: k.metadata, Objects: verify.Miss[[]verify.Object](g)})
-		}
+		s.unseen(kinds)
 		return
 	}
 	var g errgroup.Group
 	g.SetLimit(parallel)
-	lists := make([]verify.List, len(wanted))
-	g.Go(func() error {
-		ns, err := s.Kube.Get(ctx, namespaces, "", s.Names.RuntimeNamespace)
-		if err != nil {
-			live.Namespace = verify.Miss[verify.Object](gap(err))
-		} else {
-			live.Namespace = verify.See(verify.Object(ns.Object)).Asked(s.Now())
-		}
-		return nil
-	})
+	lists := make([]verify.List, len(kinds))
+	g.Go(func() error { s.namespace(ctx); return nil })
 	var others []verify.List
-	if !s.Brief {
-		g.Go(func() error { s.events(ctx); return nil })
-		g.Go(func() error { others = s.others(ctx); return nil })
-	}
-	for i, k := range wanted {
+	g.Go(func() error { s.events(ctx); return nil })
+	g.Go(func() error { others = s.others(ctx); return nil })
+	for i, k := range kinds {
 		g.Go(func() error { lists[i] = s.list(ctx, k); return nil })
 	}
 	_ = g.Wait() // what failed is in the evidence
-	live.Lists = append(lists, others...)
+	s.evidence.Live.Lists = append(lists, others...)
+}
+
+// unseen is a namespace that cannot be asked about, with what would be looked for.
+func (s *gatherer) unseen(wanted []kind) {
+	live, g := &s.evidence.Live, s.noKube()
+	live.Namespace, live.Complete = verify.Miss[verify.Object](g), verify.Miss[bool](g)
+	live.Events, live.Logs = verify.Miss[[]verify.Event](g), verify.Miss[[]verify.LogEnd](g)
+	for _, k := range wanted {
+		live.Lists = append(live.Lists, verify.List{Group: k.Group, Kind: k.kind, MetadataOnly: k.metadata, Objects: verify.Miss[[]verify.Object](g)})
+	}
+}
+
+func (s *gatherer) namespace(ctx context.Context) {
+	ns, err := s.Kube.Get(ctx, namespaces, "", s.Names.RuntimeNamespace)
+	if err != nil {
+		s.evidence.Live.Namespace = verify.Miss[verify.Object](gap(err))
+		return
+	}
+	s.evidence.Live.Namespace = verify.See(verify.Object(ns.Object)).Asked(s.Now())
 }
 
 // list reads the objects of one kind.
@@ -105,11 +107,15 @@ func (s *gatherer) whole(ctx context.Context, gvr schema.GroupVersionResource, n
 	if err != nil {
 		return verify.Miss[[]verify.Object](gap(err))
 	}
-	objects := make([]verify.Object, len(list.Items))
-	for i, item := range list.Items {
-		objects[i] = item.Object
+	return verify.See(objects(list.Items)).Asked(s.Now())
+}
+
+func objects(items []unstructured.Unstructured) []verify.Object {
+	all := make([]verify.Object, len(items))
+	for i, item := range items {
+		all[i] = item.Object
 	}
-	return verify.See(objects).Asked(s.Now())
+	return all
 }
 
 // metadata lists what objects are called.

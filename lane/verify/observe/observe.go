@@ -40,6 +40,8 @@ type Observer struct {
 	Branch   promote.Branch // the GitOps branch
 	Repo     *git.Repo      // a clone of the source
 	Memo     string         // file that keeps in which contents no credential was found, "" is none
+	Counted  string         // file that keeps the drift that Glance counted, "" is none
+	Program  string         // names this program's build: what one counted, another counts again; "" counts always
 
 	// Ancestor reports whether commit a is in the history of commit b of the source
 	// branch.
@@ -53,16 +55,13 @@ type Observer struct {
 	Worktree string // folder to look at as the worktree, "" is where the names say; any other is a clue
 	Skip     bool   // the worktree is left out
 	Offline  bool   // the cluster is left out: Kube is nil
-	Brief    bool   // only what `lane status` shows: one question to each, and no history, registry, events, logs, check or Tekton objects
 	Clues    []string
 	Now      func() time.Time
 }
 
 // Observe looks at everything. The error says that ctx ended.
 func (o *Observer) Observe(ctx context.Context) (verify.Evidence, error) {
-	s := &gatherer{Observer: o, evidence: verify.Evidence{
-		Names: o.Names, Intent: o.Intent, At: o.Now(), Skip: o.Skip, Offline: o.Offline, Clues: o.Clues, Images: map[string]verify.Seen[verify.Image]{},
-	}}
+	s := o.gatherer()
 	var all sync.WaitGroup
 	branch, live := make(chan struct{}), make(chan struct{})
 	all.Go(func() { defer close(branch); s.gitops(ctx) })
@@ -71,26 +70,28 @@ func (o *Observer) Observe(ctx context.Context) (verify.Evidence, error) {
 	all.Go(func() { s.runs(ctx) })
 	all.Go(func() { s.sourceHead(ctx) })
 	all.Go(func() { <-branch; s.release(ctx) })
-	if !o.Brief {
-		all.Go(func() { <-branch; s.run(ctx) })
-		all.Go(func() { s.workloads(ctx) })
-		all.Go(func() { <-live; s.logs(ctx) })
-		all.Go(func() { <-branch; s.images(ctx) })
-		all.Go(func() { <-branch; s.tektonObjects(ctx) })
-		all.Go(func() { s.findings(ctx, branch) })
-		all.Go(func() { <-branch; <-live; s.earlier(ctx) })
-	}
+	all.Go(func() { <-branch; s.run(ctx) })
+	all.Go(func() { s.workloads(ctx) })
+	all.Go(func() { <-live; s.logs(ctx) })
+	all.Go(func() { <-branch; s.images(ctx) })
+	all.Go(func() { <-branch; s.tektonObjects(ctx) })
+	all.Go(func() { s.findings(ctx, branch) })
+	all.Go(func() { <-branch; <-live; s.earlier(ctx) })
 	all.Wait()
 	// What only now is known to be needed.
 	all.Go(func() { s.worktree(ctx) })
-	if !o.Brief {
-		all.Go(func() { s.descent(ctx) })
-		all.Go(func() { s.syncedTree(ctx) })
-		all.Go(func() { s.otherImages(ctx) })
-		all.Go(func() { s.otherTasks(ctx) })
-	}
+	all.Go(func() { s.descent(ctx) })
+	all.Go(func() { s.syncedTree(ctx) })
+	all.Go(func() { s.otherImages(ctx) })
+	all.Go(func() { s.otherTasks(ctx) })
 	all.Wait()
 	return s.evidence, context.Cause(ctx)
+}
+
+func (o *Observer) gatherer() *gatherer {
+	return &gatherer{Observer: o, evidence: verify.Evidence{
+		Names: o.Names, Intent: o.Intent, At: o.Now(), Skip: o.Skip, Offline: o.Offline, Clues: o.Clues, Images: map[string]verify.Seen[verify.Image]{},
+	}}
 }
 
 // gatherer is one Observe. Each method writes parts of the evidence that are its

@@ -42,7 +42,7 @@ func (s *gatherer) promotions(ctx context.Context, g *verify.Gitops, files []git
 // replaced is what a restart stands on; nothing is fetched when none is there.
 func (s *gatherer) replaced(ctx context.Context, g *verify.Gitops) verify.Seen[verify.Replaced] {
 	p, ok := g.Restart()
-	if !ok || s.Brief {
+	if !ok {
 		return verify.Seen[verify.Replaced]{}
 	}
 	after, _, about, err := s.Branch.Past(ctx, p.Commit)

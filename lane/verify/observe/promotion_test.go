@@ -42,7 +42,7 @@ func newLine(t *testing.T) (*line, observe.Observer) {
 	t.Cleanup(server.Close)
 	o := observer(t, kubetest.Script{})
 	o.Branch.Remote = git.Remote{URL: server.URL}
-	o.Brief = true
+	o.Registry.Tries = 1
 	return &line{T: t, names: o.Names, repo: &git.Repo{GitDir: server.Dir}}, o
 }
 
@@ -179,7 +179,6 @@ func TestI10_FindsWhatARollbackBringsBack(t *testing.T) {
 func TestI10_FindsWhatARestartStandsOn(t *testing.T) {
 	a, b := strings.Repeat("a", 40), strings.Repeat("b", 40)
 	l, o := newLine(t)
-	o.Brief, o.Registry.Tries = false, 1
 	l.promote(a)
 	held := l.record(a, l.head, "x")
 	again := func(more map[string][]byte) string {

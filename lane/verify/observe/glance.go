@@ -1,0 +1,195 @@
+package observe
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pikasTech/agentrun/internal/canon"
+	"github.com/pikasTech/agentrun/internal/kube"
+	"github.com/pikasTech/agentrun/internal/memo"
+	"github.com/pikasTech/agentrun/lane/intent"
+	"github.com/pikasTech/agentrun/lane/metadata"
+	"github.com/pikasTech/agentrun/lane/verify"
+)
+
+// Glance looks at what `lane status` shows, with one question to each: no history,
+// registry, events, logs, check or Tekton objects. The manifests and the objects that are
+// made of them are read only when they are not what they were at an earlier glance; what
+// is remembered is what a status says of them. The error says that ctx ended.
+func (o *Observer) Glance(ctx context.Context) (verify.Evidence, error) {
+	s := o.gatherer()
+	var all sync.WaitGroup
+	var there []unread
+	all.Go(func() { s.records(ctx) })
+	all.Go(func() { there = s.present(ctx) })
+	all.Go(func() { s.destination(ctx) })
+	all.Go(func() { s.runs(ctx) })
+	all.Go(func() { s.sourceHead(ctx) })
+	all.Wait()
+	s.steady(ctx, there)
+	return s.evidence, context.Cause(ctx)
+}
+
+// unread are the objects of a kind, as far as they were seen.
+type unread struct {
+	kind
+	kube.Unread
+	verify.Seen[[]verify.Object] // none of them yet
+}
+
+// records is the head of the branch without its manifests.
+func (s *gatherer) records(ctx context.Context) {
+	head, files, commit, err := s.Branch.Records(ctx)
+	if err != nil {
+		s.evidence.Gitops = verify.Miss[verify.Gitops](gap(err))
+		s.evidence.Release.Intent = verify.Miss[*intent.Intent](gap(errNoBranch))
+		return
+	}
+	s.evidence.Gitops = verify.See(verify.Gitops{
+		Commit: head.Commit, Tree: commit.Tree, Message: commit.Message, Catalog: head.Catalog, Files: files,
+	}).Asked(s.Now())
+	s.evidence.Release.Intent = seen(s.intentAt(ctx, head.Catalog.SourceCommitID))
+}
+
+// unshown is what a pod has that is of no interest to a status.
+var unshown = []string{"metadata.annotations", "metadata.managedFields", "spec.affinity", "spec.tolerations", "spec.volumes"}
+
+// present is what is in the namespace: of pods what is shown, of the kinds that manifests
+// are of only whether it is what it was.
+func (s *gatherer) present(ctx context.Context) []unread {
+	if s.Kube == nil {
+		s.unseen(append([]kind{pods}, declared...))
+		return nil
+	}
+	there := make([]unread, len(declared))
+	lists := make([]verify.List, 1+len(there))
+	var g errgroup.Group
+	g.SetLimit(parallel)
+	g.Go(func() error { s.namespace(ctx); return nil })
+	g.Go(func() error { lists[0] = s.unread(ctx, pods).list(unshown...); return nil })
+	for i, k := range declared {
+		g.Go(func() error {
+			there[i] = s.unread(ctx, k)
+			lists[1+i] = verify.List{Group: k.Group, Kind: k.kind, Objects: there[i].Seen}
+			return nil
+		})
+	}
+	_ = g.Wait() // what failed is in the lists
+	s.evidence.Live.Lists = lists
+	return there
+}
+
+func (s *gatherer) unread(ctx context.Context, k kind) unread {
+	list, err := s.Kube.Unread(ctx, k.GroupVersionResource, s.Names.RuntimeNamespace, kube.Selection{})
+	return unread{k, list, seen([]verify.Object(nil), err).Asked(s.Now())}
+}
+
+// list reads the objects without what stands at the paths of omit.
+func (u unread) list(omit ...string) verify.List {
+	l := verify.List{Group: u.Group, Kind: u.kind.kind, Objects: u.Seen}
+	if l.Objects.Found {
+		items, err := u.Read(omit...)
+		l.Objects = seen(objects(items), err).Asked(u.At)
+	}
+	return l
+}
+
+// steady is remembered, or found in what was not read yet.
+func (s *gatherer) steady(ctx context.Context, there []unread) {
+	key, ok := s.standing(there)
+	known := memo.Open(s.Counted)
+	if value, found := known.Get(key); ok && found {
+		var v verify.Steady
+		if json.Unmarshal(value, &v) == nil {
+			s.evidence.Steady = verify.See(v)
+			return
+		}
+	}
+	s.evidence.Steady = verify.SteadyOf(s.read(ctx, there))
+	if ok && s.evidence.Steady.Found {
+		if value, err := json.Marshal(s.evidence.Steady.Value); err == nil {
+			known.Put(key, value)
+			known.Save()
+		}
+	}
+}
+
+// standing is the hash of all that the steady part rests on; not ok is that something of
+// it was not seen, or that it also rests on what time it is, as records of hotfixes do.
+func (s *gatherer) standing(there []unread) (key memo.Key, ok bool) {
+	e := &s.evidence
+	app, project := e.Argo.Application, e.Argo.AppProject
+	if s.Program == "" || !e.Gitops.Found || !e.Release.Intent.Found || !e.Live.Namespace.Found || !app.Found || !project.Found {
+		return key, false
+	}
+	if len(metadata.Read(e.Gitops.Value.Files, s.Names).Hotfixes) > 0 {
+		return key, false
+	}
+	names, err := canon.Marshal(s.Names)
+	if err != nil {
+		return key, false
+	}
+	rest, err := json.Marshal([]any{e.Live.Namespace.Value, writers(app.Value), writers(project.Value)}, json.Deterministic(true))
+	if err != nil {
+		return key, false
+	}
+	var all memo.Encoder
+	all.String("steady of " + s.Program)
+	all.Bytes(names)
+	all.String(e.Gitops.Value.Tree)
+	all.Bytes(rest)
+	for _, u := range there {
+		if !u.Found {
+			return key, false
+		}
+		all.String(u.Group + "/" + u.kind.kind)
+		all.Bytes(u.Sum[:])
+	}
+	return sha256.Sum256(all), true
+}
+
+// writers are who wrote which fields of an object, without when: Argo CD writes into its
+// own objects all the time.
+func writers(o verify.Object) []any {
+	var all []any
+	for _, m := range o.Items("metadata", "managedFields") {
+		all = append(all, m["manager"], m["fieldsV1"])
+	}
+	return all
+}
+
+// read reads everything but pods, which are no manifest's.
+func (s *gatherer) read(ctx context.Context, there []unread) verify.Evidence {
+	e := s.evidence
+	e.Live.Lists = make([]verify.List, len(there))
+	var all sync.WaitGroup
+	all.Go(func() { s.manifests(ctx, &e) })
+	for i, u := range there {
+		all.Go(func() { e.Live.Lists[i] = u.list() })
+	}
+	all.Wait()
+	for i, l := range e.Live.Lists {
+		if !l.Objects.Found {
+			s.evidence.Live.Lists[1+i] = l // after the pods
+		}
+	}
+	return e
+}
+
+// manifests are the branch's files, and what the released commit renders to.
+func (s *gatherer) manifests(ctx context.Context, e *verify.Evidence) {
+	if !e.Gitops.Found || !e.Release.Intent.Found {
+		return
+	}
+	_, files, _, err := s.Branch.Past(ctx, e.Gitops.Value.Commit)
+	if err != nil {
+		e.Gitops = verify.Miss[verify.Gitops](gap(err))
+		return
+	}
+	e.Gitops.Value.Files = files
+	e.Release.Rendered = s.rendered(e)
+}
