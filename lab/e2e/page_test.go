@@ -81,6 +81,7 @@ func (s *stage) operator(agentrun string) *operator {
 		"git@github.com:pikasTech/agentrun.git", o.url, "db.internal", cluster.NodeIP,
 		"/var/lib/kubelet", filepath.Join(s.Lab.Dir, "data", "kubelet"), "PASSWORD '…'", "PASSWORD 'p/@:?#%& w'",
 		"agentrun-mgr 8080 &", "agentrun-mgr 8088:8080 &", "127.0.0.1:8080", "127.0.0.1:8088", // 8080 is a part of the lab's
+		"--commit 1f0c2a9", "--commit HEAD",
 		"--offline --skip worktree", "--offline --skip worktree || test $? = 3", // which proves a part, and says so
 	)
 	for _, folder := range []string{o.program, filepath.Join(o.home, seventhDNS), filepath.Join(o.home, ".codex"), filepath.Join(o.home, ".ssh")} {
@@ -316,6 +317,12 @@ func TestThePagesOpenALane(t *testing.T) {
 	}
 	if said := o.page(operate, "I need to prove what is live"); !strings.Contains(said, "signed by") {
 		t.Errorf("the proof says:\n%s", said)
+	}
+	o.page(operate, "I changed something by hand")
+	o.sql("ALTER ROLE agentrun_v07 PASSWORD 'another p/@:?#%& w';\n")
+	o.file(seventhDNS+"/password", "another p/@:?#%& w")
+	if said := o.page(operate, "A password must change"); !strings.Contains(said, "accepted") {
+		t.Errorf("the rotation says:\n%s", said)
 	}
 	o.page(operate, "Nobody may release now")
 	o.page(operate, "This lane is over")
