@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"debug/elf"
 	"fmt"
 	"io"
 	"os"
@@ -123,7 +124,7 @@ func (v *verifier) observe(ctx context.Context, src *source, client *kube.Client
 	if err != nil {
 		return verify.Evidence{}, err
 	}
-	counted, err := v.app.cachePath("status.memo")
+	steady, err := v.app.cachePath("status.memo")
 	if err != nil {
 		return verify.Evidence{}, err
 	}
@@ -138,7 +139,7 @@ func (v *verifier) observe(ctx context.Context, src *source, client *kube.Client
 	}
 	o := observe.Observer{
 		Names: src.names, Intent: src.intent, Commit: src.commit, Kube: client, NoKube: noClient,
-		Registry: images, Address: v.to.registryOf(src.intent), Branch: b, Repo: src.repo, Memo: looked, Counted: counted, Program: thisBuild(),
+		Registry: images, Address: v.to.registryOf(src.intent), Branch: b, Repo: src.repo, Memo: looked, Steady: steady, Program: thisBuild(),
 		Ancestor: h.isAncestor,
 		Check: func(ctx context.Context, commit string) (fail.Findings, error) {
 			return v.app.findings(ctx, src.repo, commit)
@@ -164,6 +165,7 @@ func (v *verifier) observe(ctx context.Context, src *source, client *kube.Client
 }
 
 // thisBuild tells this program from every other build of it; "" when it cannot be told.
+// Where a build leaves no id, or all builds have one date, the rest has to do.
 func thisBuild() string {
 	path, err := os.Executable()
 	if err != nil {
@@ -173,7 +175,14 @@ func thisBuild() string {
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("%s of %d bytes, built %s", path, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
+	id := []byte(nil)
+	if program, err := elf.Open(path); err == nil {
+		defer program.Close()
+		if note := program.Section(".note.go.buildid"); note != nil {
+			id, _ = note.Data() // nothing, then
+		}
+	}
+	return fmt.Sprintf("%s of %d bytes, made %s, %x", path, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano), id)
 }
 
 // sourceAt is another commit of a source that is open already.

@@ -77,7 +77,7 @@ func (s *stage) operator(agentrun string) *operator {
 	}
 	o.url = "ssh://root@" + cluster.NodeIP + ":" + sshPort + o.remote
 	o.place = strings.NewReplacer(
-		"v0.1", seventh, "agentrun-v01", seventhDNS, "agentrun_v01", "agentrun_v07",
+		"v0.1", seventh, "agentrun-v01", seventhDNS, "agentrun-g14-v01", "agentrun-g14-v07", "agentrun_v01", "agentrun_v07",
 		"git@github.com:pikasTech/agentrun.git", o.url, "db.internal", cluster.NodeIP,
 		"/var/lib/kubelet", filepath.Join(s.Lab.Dir, "data", "kubelet"), "PASSWORD '…'", "PASSWORD 'p/@:?#%& w'",
 		"agentrun-mgr 8080 &", "agentrun-mgr 8088:8080 &", "127.0.0.1:8080", "127.0.0.1:8088", // 8080 is a part of the lab's
@@ -318,7 +318,9 @@ func TestThePagesOpenALane(t *testing.T) {
 	if said := o.page(operate, "I need to prove what is live"); !strings.Contains(said, "signed by") {
 		t.Errorf("the proof says:\n%s", said)
 	}
-	o.page(operate, "I changed something by hand")
+	if said := o.page(operate, "I changed something by hand"); !strings.Contains(said, "Application/agentrun-g14-v07") {
+		t.Errorf("the record says:\n%s", said)
+	}
 	o.sql("ALTER ROLE agentrun_v07 PASSWORD 'another p/@:?#%& w';\n")
 	o.file(seventhDNS+"/password", "another p/@:?#%& w")
 	if said := o.page(operate, "A password must change"); !strings.Contains(said, "accepted") {

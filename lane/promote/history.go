@@ -83,14 +83,20 @@ func (b Branch) Past(ctx context.Context, commit string) (*Head, map[string][]by
 	var about git.Commit
 	content := map[string][]byte{}
 	err := b.withCache(ctx, func(c *cache) (err error) {
-		if head, err = c.past(ctx, commit); err != nil {
-			return err
+		for {
+			if head, err = c.past(ctx, commit); err != nil {
+				return err
+			}
+			if err = c.readFiles(ctx, head, everything, content); err == nil {
+				about, err = c.repo.Commit(ctx, commit)
+			}
+			if err == nil || c.renewed || ctx.Err() != nil {
+				return err
+			}
+			if err = c.renew(ctx); err != nil {
+				return err
+			}
 		}
-		if err = c.readFiles(ctx, head, everything, content); err != nil {
-			return err
-		}
-		about, err = c.repo.Commit(ctx, commit)
-		return err
 	})
 	if err != nil {
 		return nil, nil, git.Commit{}, fmt.Errorf("reading the GitOps branch at %.12s: %w", commit, err)

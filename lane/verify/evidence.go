@@ -72,8 +72,8 @@ type Evidence struct {
 	Source   Source
 	Worktree Seen[Worktree]
 	Clues    []string // what was looked at elsewhere than where it really is
-	// Steady is what of a status was found before, from the same; else a status finds it
-	// in the rest.
+	// Steady is for a status alone, which then does not look for it in the rest: nor is
+	// the rest whole.
 	Steady Seen[Steady]
 }
 

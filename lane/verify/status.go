@@ -85,6 +85,9 @@ func StatusOf(e Evidence) Status {
 			s.Running = append(s.Running, r.Name()+" of "+r.Label(pipeline.LabelCommit))
 		}
 	}
+	if project := e.Argo.AppProject; !project.Found {
+		miss("AppProject", project.Gap)
+	}
 	if !e.Tekton.Runs.Found {
 		miss("PipelineRuns", e.Tekton.Runs.Gap)
 	}
@@ -98,9 +101,11 @@ func StatusOf(e Evidence) Status {
 	}
 	switch {
 	case e.Steady.Found:
-		s.Drift = &e.Steady.Value.Drift
-	case e.Steady.Gap == Gap{}:
+		s.Drift = e.Steady.Value.Drift
+	case e.Steady.Gap.Cause == Unasked:
 		s.Drift = j.drifted()
+	case j.Gitops.Found:
+		miss("manifests", e.Steady.Gap)
 	}
 	return s
 }
@@ -126,7 +131,8 @@ func (j *judge) recordStatus() (hold string, hotfixes []string) {
 	return hold, hotfixes
 }
 
-// drifted counts what is live another than it should be; nil when not all was seen.
+// drifted counts what is live another than it should be, as far as that was seen; nil when
+// nothing was found and not all was seen.
 // Which writers and runs are the lane's own only the released intent says.
 func (j *judge) drifted() *int {
 	if !j.Release.Intent.Found {
@@ -161,7 +167,7 @@ func (j *judge) statusIndex() statusIndex {
 	for _, in := range j.intent().EnabledServices() {
 		x.kind[in.ID] = in.Kind
 	}
-	if j.Steady.Found {
+	if j.Steady.Gap.Cause != Unasked || j.Steady.Found {
 		x.wanted = j.intended()
 		maps.Copy(x.wanted, j.Steady.Value.Pods)
 	}

@@ -5,26 +5,27 @@ import "github.com/pikasTech/agentrun/lane/intent"
 // Steady is what of a status does not come from pods: the most work, and what changes
 // least. From the same manifests and the same objects comes the same.
 type Steady struct {
-	Drift int `json:"drift"`
+	// Drift is how much is live another than it should be; nil when that is unknown.
+	Drift *int `json:"drift"`
 	// Pods are how many pods of a service the branch wants, where the released intent
 	// wants another number.
 	Pods map[string]int64 `json:"pods,omitempty"`
 }
 
-// SteadyOf is found when all was seen that it takes.
+// SteadyOf is missed when the branch was not seen.
 func SteadyOf(e Evidence) Seen[Steady] {
-	j := newJudge(e)
-	drift := j.drifted()
-	if drift == nil {
-		return Miss[Steady](Gap{Cause: Failed, Why: "not all that it takes was seen"})
+	if !e.Gitops.Found {
+		return Miss[Steady](e.Gitops.Gap)
 	}
-	s := Steady{Drift: *drift, Pods: map[string]int64{}}
+	j := newJudge(e)
+	s := Steady{Drift: j.drifted(), Pods: map[string]int64{}}
 	declared := map[string]int64{}
 	for _, d := range j.declared("Deployment") {
 		declared[d.Name()] = replicas(d.Object)
 	}
-	for id, n := range j.intended() {
-		if declared[id] != n {
+	intended := j.intended()
+	for _, svc := range j.Gitops.Value.Catalog.Services {
+		if id := svc.ServiceID; declared[id] != intended[id] {
 			s.Pods[id] = declared[id]
 		}
 	}

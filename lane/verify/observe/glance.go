@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"crypto/sha256"
+	"slices"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -23,7 +24,7 @@ import (
 func (o *Observer) Glance(ctx context.Context) (verify.Evidence, error) {
 	s := o.gatherer()
 	var all sync.WaitGroup
-	var there []unread
+	var there []listing
 	all.Go(func() { s.records(ctx) })
 	all.Go(func() { there = s.present(ctx) })
 	all.Go(func() { s.destination(ctx) })
@@ -32,13 +33,6 @@ func (o *Observer) Glance(ctx context.Context) (verify.Evidence, error) {
 	all.Wait()
 	s.steady(ctx, there)
 	return s.evidence, context.Cause(ctx)
-}
-
-// unread are the objects of a kind, as far as they were seen.
-type unread struct {
-	kind
-	kube.Unread
-	verify.Seen[[]verify.Object] // none of them yet
 }
 
 // records is the head of the branch without its manifests.
@@ -55,26 +49,52 @@ func (s *gatherer) records(ctx context.Context) {
 	s.evidence.Release.Intent = seen(s.intentAt(ctx, head.Catalog.SourceCommitID))
 }
 
+// listing are the objects of a kind, not read yet.
+type listing struct {
+	of   kind
+	raw  kube.Unread
+	seen verify.Seen[[]verify.Object] // none of the objects, or why not
+}
+
+func (s *gatherer) listing(ctx context.Context, k kind) listing {
+	raw, err := s.Kube.Unread(ctx, k.GroupVersionResource, s.Names.RuntimeNamespace, kube.Selection{})
+	return listing{k, raw, seen([]verify.Object(nil), err).Asked(s.Now())}
+}
+
+func (l listing) list() verify.List {
+	return verify.List{Group: l.of.Group, Kind: l.of.kind, Objects: l.seen}
+}
+
+// read reads the objects without what stands in them at the paths of omit.
+func (l listing) read(omit ...string) verify.List {
+	list := l.list()
+	if l.seen.Found {
+		items, err := l.raw.Read(omit...)
+		list.Objects = seen(objects(items), err).Asked(l.seen.At)
+	}
+	return list
+}
+
 // unshown is what a pod has that is of no interest to a status.
 var unshown = []string{"metadata.annotations", "metadata.managedFields", "spec.affinity", "spec.tolerations", "spec.volumes"}
 
 // present is what is in the namespace: of pods what is shown, of the kinds that manifests
 // are of only whether it is what it was.
-func (s *gatherer) present(ctx context.Context) []unread {
+func (s *gatherer) present(ctx context.Context) []listing {
 	if s.Kube == nil {
-		s.unseen(append([]kind{pods}, declared...))
+		s.unseen(append([]kind{pods}, manifestKinds...))
 		return nil
 	}
-	there := make([]unread, len(declared))
+	there := make([]listing, len(manifestKinds))
 	lists := make([]verify.List, 1+len(there))
 	var g errgroup.Group
 	g.SetLimit(parallel)
 	g.Go(func() error { s.namespace(ctx); return nil })
-	g.Go(func() error { lists[0] = s.unread(ctx, pods).list(unshown...); return nil })
-	for i, k := range declared {
+	g.Go(func() error { lists[0] = s.listing(ctx, pods).read(unshown...); return nil })
+	for i, k := range manifestKinds {
 		g.Go(func() error {
-			there[i] = s.unread(ctx, k)
-			lists[1+i] = verify.List{Group: k.Group, Kind: k.kind, Objects: there[i].Seen}
+			there[i] = s.listing(ctx, k)
+			lists[1+i] = there[i].list()
 			return nil
 		})
 	}
@@ -83,44 +103,33 @@ func (s *gatherer) present(ctx context.Context) []unread {
 	return there
 }
 
-func (s *gatherer) unread(ctx context.Context, k kind) unread {
-	list, err := s.Kube.Unread(ctx, k.GroupVersionResource, s.Names.RuntimeNamespace, kube.Selection{})
-	return unread{k, list, seen([]verify.Object(nil), err).Asked(s.Now())}
-}
-
-// list reads the objects without what stands at the paths of omit.
-func (u unread) list(omit ...string) verify.List {
-	l := verify.List{Group: u.Group, Kind: u.kind.kind, Objects: u.Seen}
-	if l.Objects.Found {
-		items, err := u.Read(omit...)
-		l.Objects = seen(objects(items), err).Asked(u.At)
-	}
-	return l
-}
-
 // steady is remembered, or found in what was not read yet.
-func (s *gatherer) steady(ctx context.Context, there []unread) {
+func (s *gatherer) steady(ctx context.Context, there []listing) {
 	key, ok := s.standing(there)
-	known := memo.Open(s.Counted)
+	known := memo.Open(s.Steady)
 	if value, found := known.Get(key); ok && found {
 		var v verify.Steady
-		if json.Unmarshal(value, &v) == nil {
+		if json.Unmarshal(value, &v) == nil && v.Drift != nil {
 			s.evidence.Steady = verify.See(v)
 			return
 		}
 	}
-	s.evidence.Steady = verify.SteadyOf(s.read(ctx, there))
-	if ok && s.evidence.Steady.Found {
-		if value, err := json.Marshal(s.evidence.Steady.Value); err == nil {
-			known.Put(key, value)
-			known.Save()
-		}
+	e := s.read(ctx, there)
+	s.evidence.Steady = verify.SteadyOf(e)
+	unread := slices.ContainsFunc(e.Live.Lists, func(l verify.List) bool { return !l.Objects.Found })
+	if !ok || unread || s.evidence.Steady.Value.Drift == nil {
+		return
+	}
+	if value, err := json.Marshal(s.evidence.Steady.Value); err == nil {
+		known.Put(key, value)
+		known.Save()
 	}
 }
 
-// standing is the hash of all that the steady part rests on; not ok is that something of
-// it was not seen, or that it also rests on what time it is, as records of hotfixes do.
-func (s *gatherer) standing(there []unread) (key memo.Key, ok bool) {
+// standing is the hash of all that the steady part rests on. It is not ok when something
+// of that was not seen, or when it also rests on what time it is, as the records of
+// hotfixes do.
+func (s *gatherer) standing(there []listing) (key memo.Key, ok bool) {
 	e := &s.evidence
 	app, project := e.Argo.Application, e.Argo.AppProject
 	if s.Program == "" || !e.Gitops.Found || !e.Release.Intent.Found || !e.Live.Namespace.Found || !app.Found || !project.Found {
@@ -142,12 +151,12 @@ func (s *gatherer) standing(there []unread) (key memo.Key, ok bool) {
 	all.Bytes(names)
 	all.String(e.Gitops.Value.Tree)
 	all.Bytes(rest)
-	for _, u := range there {
-		if !u.Found {
+	for _, l := range there {
+		if !l.seen.Found {
 			return key, false
 		}
-		all.String(u.Group + "/" + u.kind.kind)
-		all.Bytes(u.Sum[:])
+		all.String(l.of.Group + "/" + l.of.kind)
+		all.Bytes(l.raw.Sum[:])
 	}
 	return sha256.Sum256(all), true
 }
@@ -162,18 +171,21 @@ func writers(o verify.Object) []any {
 	return all
 }
 
-// read reads everything but pods, which are no manifest's.
-func (s *gatherer) read(ctx context.Context, there []unread) verify.Evidence {
+// read reads everything but pods, which no render writes: one that a hand put on the
+// branch keeps the drift from being counted.
+func (s *gatherer) read(ctx context.Context, there []listing) verify.Evidence {
 	e := s.evidence
-	e.Live.Lists = make([]verify.List, len(there))
 	var all sync.WaitGroup
 	all.Go(func() { s.manifests(ctx, &e) })
-	for i, u := range there {
-		all.Go(func() { e.Live.Lists[i] = u.list() })
+	if there != nil { // else nobody could be asked
+		e.Live.Lists = make([]verify.List, len(there))
+	}
+	for i, l := range there {
+		all.Go(func() { e.Live.Lists[i] = l.read() })
 	}
 	all.Wait()
-	for i, l := range e.Live.Lists {
-		if !l.Objects.Found {
+	for i := range there {
+		if l := e.Live.Lists[i]; !l.Objects.Found {
 			s.evidence.Live.Lists[1+i] = l // after the pods
 		}
 	}
@@ -182,7 +194,7 @@ func (s *gatherer) read(ctx context.Context, there []unread) verify.Evidence {
 
 // manifests are the branch's files, and what the released commit renders to.
 func (s *gatherer) manifests(ctx context.Context, e *verify.Evidence) {
-	if !e.Gitops.Found || !e.Release.Intent.Found {
+	if !e.Gitops.Found {
 		return
 	}
 	_, files, _, err := s.Branch.Past(ctx, e.Gitops.Value.Commit)

@@ -3,6 +3,7 @@ package observe_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -78,7 +79,8 @@ func rollOut(t *testing.T) *rolled {
 	}
 	script["GET /apis/tekton.dev/v1/namespaces/shop-ci/pipelineruns"] = []http.HandlerFunc{kubetest.Object(`{"apiVersion":"tekton.dev/v1","kind":"PipelineRunList","metadata":{},"items":[]}`)}
 	r.Observer = observer(t, script)
-	r.Branch, r.Counted, r.Program = remote.Branch, filepath.Join(t.TempDir(), "status.memo"), "a build"
+	r.Registry.Tries = 1
+	r.Branch, r.Steady, r.Program = remote.Branch, filepath.Join(t.TempDir(), "status.memo"), "a build"
 	r.release()
 	return r
 }
@@ -126,6 +128,9 @@ func (r *rolled) release() {
 		Put: map[string][]byte{intent.Path: written}, Message: "first\n", By: git.Signature{Name: "a", Email: "a@b", When: time.Unix(1700000000, 0)},
 	})
 	r.must(err)
+	if out, err := exec.Command("git", "--git-dir="+r.Repo.GitDir, "push", "-q", r.line.repo.GitDir, source+":"+r.Observer.Names.SourceRef()).CombinedOutput(); err != nil {
+		r.Fatalf("%v: %s", err, out)
+	}
 	c := catalog.Empty(r.Observer.Names, source, canon.Digest(nil))
 	c.Services = []catalog.Service{{
 		ServiceID: "api", Status: catalog.Published, SourceCommitID: source, ComponentIdentity: canon.Digest(nil),
@@ -178,8 +183,19 @@ func (r *rolled) glance(o observe.Observer) verify.Status {
 	return verify.StatusOf(e)
 }
 
-// TestAGlanceShowsWhatIs: whatever changed since the last one, a status that may
-// remember is the one of who remembers nothing, also the second time.
+// looked is the status of who looks at everything, but for what it says that it did not
+// see: it looks for more.
+func (r *rolled) looked() verify.Status {
+	r.Helper()
+	e, err := r.Observe(r.Context())
+	r.must(err)
+	s := verify.StatusOf(e)
+	s.Unseen = nil
+	return s
+}
+
+// TestAGlanceShowsWhatIs: whatever changed since the last one, a status is the one of who
+// looks at everything, also the second time, when it is remembered.
 func TestAGlanceShowsWhatIs(t *testing.T) {
 	r := rollOut(t)
 	api := func() object { return r.objects["Deployment/api"] }
@@ -221,18 +237,41 @@ func TestAGlanceShowsWhatIs(t *testing.T) {
 			r.promoted()
 		}, "0"},
 		{"and over", func() { now := r.Now().Add(2 * time.Hour); r.Now = func() time.Time { return now } }, "1"},
-		{"the AppProject kept from sight", func() { r.refused["/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/shop-v03"] = true }, "unknown"},
-		{"and a list", func() { r.refused[resources["Role"]] = true }, "unknown"},
+		{"the hotfix ended, and the branch edited", func() {
+			replicas(2)
+			delete(r.files, hotfix)
+			r.files[manifest] = bytes.Replace(was, []byte("replicas: 2"), []byte("replicas: 5"), 1)
+			r.promoted()
+		}, "1"},
+		{"drift that is seen beside a list that is not", func() { r.refused[resources["Role"]] = true }, "1"},
+		{"the AppProject kept from sight, too, and no drift that is seen", func() {
+			r.refused["/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects/shop-v03"] = true
+			r.files[manifest] = was
+			r.promoted()
+		}, "unknown"},
+		{"no cluster, and the branch edited", func() {
+			r.Kube, r.NoKube = nil, errors.New("no such kubeconfig")
+			r.files[manifest] = bytes.Replace(was, []byte("replicas: 2"), []byte("replicas: 5"), 1)
+			r.promoted()
+		}, "unknown"},
+		{"no released commit in the clone", func() {
+			var err error
+			r.Repo, err = git.Create(t.Context(), filepath.Join(t.TempDir(), "empty.git"))
+			r.must(err)
+		}, "unknown"},
 	} {
 		step.do()
-		forgetful := r.Observer
-		forgetful.Counted = ""
-		want := r.glance(forgetful)
+		want := r.looked()
 		if got := want.Drift; got == nil && step.drift != "unknown" || got != nil && fmt.Sprint(*got) != step.drift {
 			t.Errorf("%s: the drift is %v, not %s", step.name, got, step.drift)
 		}
 		for _, time := range []string{"first", "second"} {
-			if diff := cmp.Diff(want, r.glance(r.Observer)); diff != "" {
+			got := r.glance(r.Observer)
+			if (step.drift == "unknown") != (len(got.Unseen) > 0) && !strings.Contains(step.name, "beside") {
+				t.Errorf("%s, the %s time: it has not seen %q", step.name, time, got.Unseen)
+			}
+			got.Unseen = nil
+			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s, the %s time: %s", step.name, time, diff)
 			}
 		}
@@ -262,7 +301,7 @@ func TestAGlanceRemembers(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	// Whether it was read only another content of the memory tells.
-	data, err := os.ReadFile(r.Counted)
+	data, err := os.ReadFile(r.Steady)
 	r.must(err)
 	magic, body, ok := bytes.Cut(data, []byte("\n"))
 	if !ok || len(body) < sha256.Size || bytes.Count(body, []byte(`{"drift":0}`)) != 1 {
@@ -270,16 +309,16 @@ func TestAGlanceRemembers(t *testing.T) {
 	}
 	body = bytes.Replace(body[sha256.Size:], []byte(`{"drift":0}`), []byte(`{"drift":7}`), 1)
 	sum := sha256.Sum256(body)
-	r.must(os.WriteFile(r.Counted, bytes.Join([][]byte{magic, []byte("\n"), sum[:], body}, nil), 0o600))
+	r.must(os.WriteFile(r.Steady, bytes.Join([][]byte{magic, []byte("\n"), sum[:], body}, nil), 0o600))
 	if s := r.glance(r.Observer); s.Drift == nil || *s.Drift != 7 {
-		t.Errorf("what is remembered is not what is told: %v", *s.Drift)
+		t.Errorf("what is remembered is not what is told: %+v", s)
 	}
 	other := r.Observer
 	other.Program = "another build"
 	if s := r.glance(other); s.Drift == nil || *s.Drift != 0 {
 		t.Errorf("another build believes it: %v", s.Drift)
 	}
-	r.must(os.WriteFile(r.Counted, data[:len(data)-1], 0o600))
+	r.must(os.WriteFile(r.Steady, data[:len(data)-1], 0o600))
 	if s := r.glance(r.Observer); s.Drift == nil || *s.Drift != 0 {
 		t.Errorf("a memory that is cut off: %v", s.Drift)
 	}

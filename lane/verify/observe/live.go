@@ -32,8 +32,8 @@ func in(group, resource, name string) kind {
 
 var pods = core("pods", "Pod")
 
-// declared are what a lane's manifests are of.
-var declared = []kind{
+// manifestKinds are what a lane's manifests are of.
+var manifestKinds = []kind{
 	core("services", "Service"), core("configmaps", "ConfigMap"), core("serviceaccounts", "ServiceAccount"),
 	core("persistentvolumeclaims", "PersistentVolumeClaim"),
 	in("apps", "deployments", "Deployment"), in("batch", "jobs", "Job"), in("networking.k8s.io", "networkpolicies", "NetworkPolicy"),
@@ -41,7 +41,7 @@ var declared = []kind{
 }
 
 // kinds are read whole, but for Secrets.
-var kinds = slices.Concat([]kind{pods}, declared, []kind{
+var kinds = slices.Concat([]kind{pods}, manifestKinds, []kind{
 	in("apps", "replicasets", "ReplicaSet"), in("discovery.k8s.io", "endpointslices", "EndpointSlice"),
 	{schema.GroupVersionResource{Version: "v1", Resource: "secrets"}, "Secret", true},
 })

@@ -40,8 +40,8 @@ type Observer struct {
 	Branch   promote.Branch // the GitOps branch
 	Repo     *git.Repo      // a clone of the source
 	Memo     string         // file that keeps in which contents no credential was found, "" is none
-	Counted  string         // file that keeps the drift that Glance counted, "" is none
-	Program  string         // names this program's build: what one counted, another counts again; "" counts always
+	Steady   string         // file that keeps what Glance found and what changes least, "" is none
+	Program  string         // names this program's build: what one found another looks for again; "" always looks
 
 	// Ancestor reports whether commit a is in the history of commit b of the source
 	// branch.
