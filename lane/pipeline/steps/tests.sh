@@ -1,11 +1,10 @@
 say() { echo "check: $*"; }
-say "modules are as locked, beside vet"
+say "modules are as locked, beside vet and unit tests"
 go mod verify &
 verify=$!
 go vet -mod=readonly ./...
-wait "$verify"
-say "unit tests"
 make unit
+wait "$verify"
 # go.mod, go.sum and every other file are as committed.
 if git status --porcelain | grep .; then
 	say "these files are not as committed (rule B5)" >&2
