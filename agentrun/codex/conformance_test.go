@@ -139,7 +139,7 @@ func talk(t *testing.T, c codex.Command, prompt string, approvals bool, interrup
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := s.End(5 * time.Second); err != nil {
+		if err := s.End(time.Minute); err != nil {
 			t.Errorf("it ends with %v", err)
 		}
 	}()

@@ -73,7 +73,13 @@ func TestReadyNeedsTheSchema(t *testing.T) {
 	p := startPostgres(t)
 	readOnly := p.DSN + "&default_transaction_read_only=on"
 	m := start(t, func(c *manager.Config) { c.DatabaseURL, c.ReadyTimeout = readOnly, 200*time.Millisecond })
-	status, _, body := get(t, m.url+"/readyz")
+	status, body := 0, ""
+	for range 3000 { // until its first connection is there, which is longer than one question waits
+		if status, _, body = get(t, m.url+"/readyz"); strings.Contains(body, `"schema"`) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	if status != http.StatusServiceUnavailable || !strings.Contains(body, `"schema"`) {
 		t.Errorf("%d %s", status, body)
 	}

@@ -259,7 +259,7 @@ func TestAnArchiveThatIsNotTakenFailsNothing(t *testing.T) {
 			t.Parallel()
 			m := newManager(t, "do it")
 			cfg := fake(t, m, "hello")
-			cfg.Timing.Farewell, cfg.Timing.Reap = 3*time.Second, time.Millisecond
+			cfg.Timing.Farewell, cfg.Timing.Reap = 10*time.Second, time.Millisecond
 			cfg.Reap = func(int) { _ = os.WriteFile(filepath.Join(cfg.Workspace, "made.txt"), []byte("made"), 0o600) }
 			cfg.Timing.Late = time.Second // so that it is made
 			refuse(m)

@@ -45,7 +45,7 @@ func TestFaults(t *testing.T) {
 		code     int
 	}{
 		{scenario: "exit1_before_init", state: run.Failed, reason: run.ConfigInvalid, message: "failed to initialize sqlite state runtime", code: 64},
-		{scenario: "slow_init", state: run.Failed, reason: run.AppServerCrashed, message: "did not answer in time", code: 1, change: func(_ *manager, c *Config) { c.Timing.Hello = 3 * time.Second }},
+		{scenario: "slow_init", state: run.Failed, reason: run.AppServerCrashed, message: "did not answer in time", code: 1, change: func(_ *manager, c *Config) { c.Timing.Hello = 10 * time.Second }},
 		{scenario: "no_account", state: run.Failed, reason: run.AuthMissing, message: "no credential", code: 64},
 		{scenario: "account_error", state: run.Failed, reason: run.AuthMissing, message: "plan type is required", code: 64},
 		{scenario: "bad_config", state: run.Failed, reason: run.ConfigInvalid, message: "/codex-home/config.toml:3:7: unknown configuration field", code: 64},
@@ -74,9 +74,9 @@ func TestFaults(t *testing.T) {
 		}},
 		{scenario: "retry_forever", state: run.Failed, reason: run.Stalled, code: 1, change: func(m *manager, _ *Config) { m.task.Profile.StallSeconds = 1 }},
 		{scenario: "interrupt_no_item_completed", state: run.Cancelled, code: 130, change: func(m *manager, _ *Config) { m.cancel = true }},
-		{scenario: "interrupt_no_turn", state: run.TimedOut, code: 124, change: func(m *manager, _ *Config) { m.task.Seconds = 0.5 }},
+		{scenario: "interrupt_no_turn", state: run.TimedOut, code: 124, change: func(m *manager, c *Config) { m.task.Seconds, c.Timing.Patience = 0.5, 200*time.Millisecond }},
 		{scenario: "deaf", state: run.TimedOut, code: 124, change: func(m *manager, c *Config) { m.task.Seconds, c.Timing.Patience = 0.5, 200*time.Millisecond }},
-		{scenario: "late_item", state: run.Succeeded, story: []string{
+		{scenario: "late_item", state: run.Succeeded, change: func(_ *manager, c *Config) { c.Timing.Late = 3 * time.Second }, story: []string{
 			"agent.session", "turn.started", "command.started | /bin/bash -lc 'echo hi' | inProgress", "turn.completed | completed", "command.completed | /bin/bash -lc 'echo hi' | completed | hi | 0",
 		}},
 		{scenario: "hang", state: run.Cancelled, code: 130, change: func(m *manager, _ *Config) {

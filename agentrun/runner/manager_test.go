@@ -42,7 +42,7 @@ type manager struct {
 func newManager(t *testing.T, prompt string) *manager {
 	m := &manager{t: t, artifacts: map[string]string{}, requests: map[string]int{}, task: run.Assignment{
 		RunID: "0192f0c4-7a1e-7cc3-9d5e-0a1b2c3d4e5f", Attempt: 1, Prompt: prompt, Profile: run.DefaultProfile(),
-		Deadline: time.Now().Add(time.Minute), Seconds: 60, NextEvent: 1,
+		Deadline: time.Now().Add(10 * time.Minute), Seconds: 600, NextEvent: 1,
 	}}
 	m.Server = httptest.NewServer(http.HandlerFunc(m.serve))
 	t.Cleanup(m.Close)

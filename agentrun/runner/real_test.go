@@ -26,8 +26,8 @@ func setup(t *testing.T, m *manager, program string) Config {
 		ManagerURL: m.URL, TokenFile: file, Codex: program, CodexHome: codextest.Home(t, model.URL), Workspace: t.TempDir(),
 		Version: "test", Reap: func(int) {}, Orphans: func() {}, HTTP: m.Client(), Now: time.Now, Timing: DefaultTiming,
 	}
-	cfg.Timing.Heartbeat, cfg.Timing.Retry, cfg.Timing.Patience = 20*time.Millisecond, 5*time.Millisecond, time.Second
-	cfg.Timing.Hello = 2 * time.Minute // a busy machine takes its time
+	cfg.Timing.Heartbeat, cfg.Timing.Retry, cfg.Timing.Patience = 20*time.Millisecond, 5*time.Millisecond, 10*time.Second
+	cfg.Timing.Hello = 2 * time.Minute // a busy machine takes its time, here as above
 	cfg.Env = CodexEnv(os.Environ(), cfg.CodexHome, cfg.Workspace)
 	return cfg
 }

@@ -132,8 +132,9 @@ func (s *soak) killForMemory(p *pod, _ *rand.Rand) bool {
 	return p.kill("OOMKilled")
 }
 
+// freezeRunner stops it for less than it waits for Codex to start.
 func (s *soak) freezeRunner(p *pod, dice *rand.Rand) bool {
-	return p.freeze(time.Duration(1+dice.IntN(10)) * time.Second)
+	return p.freeze(time.Duration(1+dice.IntN(4)) * time.Second)
 }
 
 // deletePod asks the runner to end, which says so if it has begun.

@@ -58,8 +58,8 @@ func build() error {
 		return err
 	}
 	const module = "github.com/pikasTech/agentrun/cmd/"
-	cmd := exec.Command("go", "build", "-trimpath", "-o", built.dir, module+"agentrun", module+"agentrun-mgr", module+"agentrun-runner")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	// As the tests are compiled, so that nothing is compiled twice.
+	cmd := exec.Command("go", "build", "-o", built.dir, module+"agentrun", module+"agentrun-mgr", module+"agentrun-runner")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the programs: %w\n%s", err, out)
 	}

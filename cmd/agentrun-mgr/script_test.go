@@ -73,7 +73,7 @@ func cmdServing(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: serving LOG")
 	}
-	for range 500 {
+	for range 3000 {
 		for line := range strings.Lines(ts.ReadFile(args[0])) {
 			var entry struct {
 				Msg     string `json:"msg"`

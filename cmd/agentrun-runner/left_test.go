@@ -44,7 +44,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 			answer = run.Receipt{NextEvent: next.Load()}
 		case "/runner/v1/claim":
 			answer = run.Assignment{
-				RunID: "0192f0c4-7a1e-7cc3-9d5e-0a1b2c3d4e5f", Attempt: 1, Profile: run.DefaultProfile(), Seconds: 60, NextEvent: 1,
+				RunID: "0192f0c4-7a1e-7cc3-9d5e-0a1b2c3d4e5f", Attempt: 1, Profile: run.DefaultProfile(), Seconds: 600, NextEvent: 1,
 				Prompt: "model: run (setsid sleep " + mark + " &); (nohup sleep " + mark + " >/dev/null 2>&1 &); echo started\nmodel: say done",
 			}
 		case "/runner/v1/finish":
@@ -79,7 +79,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		t.Fatalf("it ends as %+v, %v\n%s", ending, err, out)
 	}
 	// What was killed may take a moment to be gone.
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		left := withArgument(t, mark)
 		if len(left) == 0 {
 			return

@@ -211,7 +211,7 @@ func TestSlowServerAndInterruption(t *testing.T) {
 	srv := kubetest.Start(kubetest.Script{"GET " + one: {kubetest.Hang}}, func(r string) { t.Errorf("unexpected request %s", r) })
 	t.Cleanup(srv.Close)
 	t.Cleanup(srv.CloseClientConnections)
-	c, err := kube.Connect(t.Context(), kube.Options{Kubeconfig: write(t, string(srv.Kubeconfig)), Timeout: 2 * time.Second})
+	c, err := kube.Connect(t.Context(), kube.Options{Kubeconfig: write(t, string(srv.Kubeconfig)), Later: true, Timeout: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

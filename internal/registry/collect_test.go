@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,6 +17,7 @@ import (
 func TestListsAndDeletes(t *testing.T) {
 	ref := real(t, t.TempDir())
 	c := client(t)
+	c.Timeout = time.Minute // it is a real one
 	pushBlobs(t, c, ref)
 	if tags, err := c.Tags(t.Context(), registry.Ref{Registry: ref.Registry, Repository: "no/such"}); err != nil || len(tags) > 0 {
 		t.Fatalf("%v %v", tags, err)

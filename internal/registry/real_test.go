@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
@@ -185,7 +186,9 @@ func TestRegistryWithAFullOrReadOnlyDisk(t *testing.T) {
 	if err := os.WriteFile(dir+"/blobs", nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err := client(t).PutBlob(t.Context(), ref, canon.Digest(layer), int64(len(layer)), reader(layer))
+	c := client(t)
+	c.Timeout = time.Minute // it is a real one
+	err := c.PutBlob(t.Context(), ref, canon.Digest(layer), int64(len(layer)), reader(layer))
 	if fail.CodeOf(err) != fail.Failed || !strings.Contains(err.Error(), "500") || fail.HintOf(err) == "" {
 		t.Errorf("got %v", err)
 	}

@@ -28,7 +28,7 @@ type Registry struct {
 }
 
 // startTime is how long a server may take until it answers.
-const startTime = 20 * time.Second
+const startTime = time.Minute
 
 // StartRegistry starts a registry that keeps its blobs in dir, and returns once
 // it answers. What dir already holds from an earlier call is served again.

@@ -2,14 +2,15 @@ package pipeline_test
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/pikasTech/agentrun/lane/intent"
 )
@@ -38,49 +39,60 @@ func startSSHD(t *testing.T) sshd {
 	for _, key := range []string{dir + "/host", s.secret + "/ssh-privatekey"} {
 		execute(t, nil, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", key)
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.port = free.Addr().(*net.TCPAddr).Port
-	free.Close() // sshd cannot be told to choose
+	s.port = listener.Addr().(*net.TCPAddr).Port
 	if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	config := fmt.Sprintf("ListenAddress 127.0.0.1:%d\nHostKey %[2]s/host\nAuthorizedKeysFile %[2]s/secret/ssh-privatekey.pub\nPidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n", s.port, dir)
+	config := fmt.Sprintf("HostKey %[1]s/host\nAuthorizedKeysFile %[1]s/secret/ssh-privatekey.pub\nPidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n", dir)
 	put(t, dir+"/config", config)
 	host, err := os.ReadFile(dir + "/host.pub")
 	if err != nil {
 		t.Fatal(err)
 	}
 	put(t, s.secret+"/known_hosts", fmt.Sprintf("[127.0.0.1]:%d %s", s.port, host))
-	cmd := exec.Command(program, "-D", "-e", "-f", dir+"/config")
 	log, err := os.Create(dir + "/log")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
-	cmd.Stderr = log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	var all sync.WaitGroup
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		listener.Close()
+		all.Wait()
+		log.Close()
 		if t.Failed() {
 			said, _ := os.ReadFile(dir + "/log")
 			t.Logf("sshd: %s", said)
 		}
 	})
-	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
-		if err == nil {
-			conn.Close()
-			return s
+	all.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return // it is over
+			}
+			all.Go(func() { serve(t, conn.(*net.TCPConn), program, dir+"/config", log) })
 		}
-		if time.Since(begin) > 30*time.Second {
-			t.Fatal(err)
-		}
+	})
+	return s
+}
+
+// serve hands one connection to sshd, which cannot be told to choose a port.
+func serve(t *testing.T, conn *net.TCPConn, program, config string, log io.Writer) {
+	file, err := conn.File()
+	conn.Close()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer file.Close()
+	cmd := exec.CommandContext(t.Context(), program, "-i", "-e", "-f", config)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = file, file, log
+	if err := cmd.Run(); err != nil && t.Context().Err() == nil {
+		fmt.Fprintln(log, err) // the client tells what it lacks
 	}
 }
 

@@ -134,7 +134,24 @@ func (h *history) killedInAPass() {
 	victim.pass(victim.ctx)
 	h.cluster.Before(nil)
 	h.cluster.After(nil)
+	h.carriedOut()
 	h.restart(i)
+}
+
+// carriedOut waits until Postgres has carried out what it was sent by somebody who did not
+// wait for it: a backend whose client is gone leaves when it has done so.
+func (h *history) carriedOut() {
+	for range 3000 {
+		var backends int32
+		if err := server.pool.QueryRow(h.ctx, "select count(*) from pg_stat_activity where backend_type = 'client backend'").Scan(&backends); err != nil {
+			h.rt.Fatal(err)
+		}
+		if backends <= server.pool.Stat().TotalConns() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	h.rt.Fatal("a backend of nobody goes on")
 }
 
 // faults of the API server during one pass.

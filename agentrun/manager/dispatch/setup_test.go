@@ -161,7 +161,7 @@ func (w *world) start(of *testing.T) *replica {
 	if err := os.WriteFile(file, w.cluster.Kubeconfig, 0o600); err != nil {
 		w.t.Fatalf("%v", err)
 	}
-	client, err := kube.Connect(w.ctx, kube.Options{Kubeconfig: file, Manager: "agentrun-mgr", Later: true, Timeout: 2 * time.Second})
+	client, err := kube.Connect(w.ctx, kube.Options{Kubeconfig: file, Manager: "agentrun-mgr", Later: true, Timeout: 30 * time.Second})
 	if err != nil {
 		w.t.Fatalf("%v", err)
 	}

@@ -57,6 +57,7 @@ func wired(t *testing.T, dsn string, flag *atomic.Pointer[atomic.Bool]) *pgxpool
 		conn, err := dial(ctx, network, address)
 		return wire{conn, flag.Load()}, err
 	}
+	cfg.ConnConfig.ConnectTimeout = time.Minute // nobody but the migration gives up
 	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +99,11 @@ func TestMigratingASilentPostgres(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dsn := newDatabase(t)
 			var flag atomic.Pointer[atomic.Bool]
-			m := taking(t, wired(t, dsn, &flag), "1")
+			seconds := "60"
+			if replaced {
+				seconds = "5" // then whoever asks about it hears that it has nothing to do
+			}
+			m := taking(t, wired(t, dsn, &flag), seconds)
 			end := make(chan error, 1)
 			go func() { end <- m.run(t.Context()) }()
 			asleep(t, dsn)

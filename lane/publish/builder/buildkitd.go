@@ -30,7 +30,7 @@ const startTime = 30 * time.Second
 
 // endTime is how long the end of a daemon may take to be known after its
 // connections have ended.
-const endTime = 2 * time.Second
+const endTime = 10 * time.Second
 
 // maxSocket is the most bytes of a Unix socket's path, less a margin.
 const maxSocket = 104
