@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -68,6 +70,9 @@ func (w *world) status(ctx context.Context) error {
 	}
 	return nil
 }
+
+// forget takes away what an earlier status remembers.
+func (w *world) forget() error { return os.Remove(filepath.Join(w.cache, "status.memo")) }
 
 func (w *world) report(ctx context.Context, page string) error {
 	_, err := w.run(ctx, "report", "--skip", "worktree", "--kubeconfig", w.cluster.kubeconfig, "--out", page)

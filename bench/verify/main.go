@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -52,7 +53,8 @@ func run(ctx context.Context) error {
 	rows := []row{
 		{what: "the bare reads", do: func() error { return w.reads(ctx) }},
 		{what: "lane verify", do: func() error { return w.verify(ctx) }},
-		{what: "lane status", do: func() error { return w.status(ctx) }},
+		{what: "lane status, nothing but pods has changed", do: func() error { return w.status(ctx) }},
+		{what: "lane status, nothing is remembered", do: func() error { return errors.Join(w.forget(), w.status(ctx)) }},
 		{what: "lane report", do: func() error { return w.report(ctx, page) }},
 	}
 	if program, err := exec.LookPath("chromium"); err == nil {

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -117,6 +118,32 @@ func number(text string) (any, error) {
 	return f, nil
 }
 
+// about reads what a page says of its list, which API servers write before the items. The
+// rest may be anything.
+func about(data []byte) (m metav1.ListMeta, err error) {
+	d := jsontext.NewDecoder(bytes.NewReader(data))
+	tok, err := d.ReadToken()
+	if err == nil && tok.Kind() != '{' {
+		err = errors.New("it is no object")
+	}
+	for err == nil && d.PeekKind() == '"' {
+		if tok, err = d.ReadToken(); err != nil {
+			break
+		}
+		if tok.String() == "metadata" {
+			if err = json.UnmarshalDecode(d, &m); err == nil {
+				return m, nil
+			}
+			break
+		}
+		err = d.SkipValue()
+	}
+	if err != nil {
+		return m, fmt.Errorf("reading the list that the server sent: %w", err)
+	}
+	return m, nil
+}
+
 // decode reads a page, its items without the members at the paths of omit. Servers
 // leave out what the items of a list of one kind are; they are said to be what the list
 // is of.
@@ -130,7 +157,7 @@ func decode(data []byte, omit ...string) (*list, error) {
 		return nil, notList(l.Kind)
 	}
 	for _, i := range l.Items {
-		if i["kind"] == nil && kind != "" {
+		if i["kind"] == nil {
 			i["apiVersion"], i["kind"] = l.APIVersion, kind
 		}
 	}

@@ -293,11 +293,11 @@ func TestUnreadIsTheListUnread(t *testing.T) {
 	}
 	u := ask(listOf("5", "next", one), kubetest.Answer(410, gone), listOf("5", "next", one), listOf("6", "", two))
 	c, _ := connect(t, kubetest.Script{"GET " + list: {listOf("5", "", one, two)}})
-	want, err := c.List(t.Context(), runs, "ci", kube.Selection{}, "metadata.uid")
+	want, err := c.List(t.Context(), runs, "ci", kube.Selection{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := u.Read("metadata.uid"); err != nil || !cmp.Equal(want.Items, got) {
+	if got, err := u.Read(); err != nil || !cmp.Equal(want.Items, got) {
 		t.Errorf("%v, %s", err, cmp.Diff(want.Items, got))
 	}
 	if same := ask(listOf("7", "", one, two)); same.Sum != u.Sum {

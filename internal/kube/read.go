@@ -3,8 +3,10 @@ package kube
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -74,27 +76,53 @@ func (c *Client) Get(ctx context.Context, gvr schema.GroupVersionResource, names
 func (c *Client) List(ctx context.Context, gvr schema.GroupVersionResource, namespace string, s Selection, omit ...string) (*unstructured.UnstructuredList, error) {
 	q := question{verb: "list", gvr: gvr, namespace: namespace}
 	all := &unstructured.UnstructuredList{Object: map[string]any{}}
+	var read errgroup.Group
+	read.SetLimit(readers)
+	var pages []*list
+	var n *atomic.Int64 // items read so far
 	err := c.pages(ctx, q, func(ctx context.Context, next string) (string, int, error) {
 		data, err := result(c.page(gvr, namespace, s, next).Do(ctx))
 		if err != nil {
 			return "", 0, err
 		}
-		page, err := decode(data, omit...)
+		about, err := about(data)
 		if err != nil {
 			return "", 0, err
 		}
 		if next == "" {
-			all.Items = nil
+			pages, n = nil, new(atomic.Int64)
 		}
-		all.Items = append(all.Items, page.objects()...)
-		all.SetResourceVersion(page.Metadata.ResourceVersion)
-		return page.Metadata.Continue, len(all.Items), nil
+		page, counted := new(list), n
+		pages = append(pages, page)
+		read.Go(func() error { // while the next one comes
+			l, err := decode(data, omit...)
+			if err == nil {
+				*page = *l
+				counted.Add(int64(len(l.Items)))
+			}
+			return err
+		})
+		all.SetResourceVersion(about.ResourceVersion)
+		return about.Continue, int(n.Load()), nil
 	})
+	unread := read.Wait()
 	if err != nil {
 		return nil, err
 	}
+	if unread != nil {
+		return nil, c.explain(ctx, q, unread)
+	}
+	for _, page := range pages {
+		all.Items = append(all.Items, page.objects()...)
+	}
+	if len(all.Items) > MaxObjects {
+		return nil, c.tooMany(q)
+	}
 	return all, nil
 }
+
+// readers are how many pages of a list are read at once.
+const readers = 4
 
 // page asks for the page of a list that follows next; "" is the first.
 func (c *Client) page(gvr schema.GroupVersionResource, namespace string, s Selection, next string) *rest.Request {
@@ -150,12 +178,16 @@ func (c *Client) pages(ctx context.Context, q question, page func(ctx context.Co
 		case err != nil:
 			return c.explain(ctx, q, err)
 		case n > MaxObjects:
-			return fail.Fail(c.Server, "find out who makes so many, and delete what is not needed", "listing %s: there are more than %d", q, MaxObjects)
+			return c.tooMany(q)
 		case following == "":
 			return nil
 		}
 		next = following
 	}
+}
+
+func (c *Client) tooMany(q question) error {
+	return fail.Fail(c.Server, "find out who makes so many, and delete what is not needed", "listing %s: there are more than %d", q, MaxObjects)
 }
 
 // path is where a resource stands on the server.

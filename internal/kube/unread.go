@@ -64,13 +64,14 @@ func (c *Client) Unread(ctx context.Context, gvr schema.GroupVersionResource, na
 	return u, nil
 }
 
-// Read reads the objects without what stands in them at the paths of omit, as List does.
-func (u Unread) Read(omit ...string) ([]unstructured.Unstructured, error) {
+// Read reads the objects.
+func (u Unread) Read() ([]unstructured.Unstructured, error) {
 	read := make([][]unstructured.Unstructured, len(u.pages))
 	var g errgroup.Group
+	g.SetLimit(readers)
 	for i, data := range u.pages {
 		g.Go(func() error {
-			page, err := decode(data, omit...)
+			page, err := decode(data)
 			if err == nil {
 				read[i] = page.objects()
 			}

@@ -65,11 +65,11 @@ func (l listing) list() verify.List {
 	return verify.List{Group: l.of.Group, Kind: l.of.kind, Objects: l.seen}
 }
 
-// read reads the objects without what stands in them at the paths of omit.
-func (l listing) read(omit ...string) verify.List {
+// read reads the objects.
+func (l listing) read() verify.List {
 	list := l.list()
 	if l.seen.Found {
-		items, err := l.raw.Read(omit...)
+		items, err := l.raw.Read()
 		list.Objects = seen(objects(items), err).Asked(l.seen.At)
 	}
 	return list
@@ -90,7 +90,10 @@ func (s *gatherer) present(ctx context.Context) []listing {
 	var g errgroup.Group
 	g.SetLimit(parallel)
 	g.Go(func() error { s.namespace(ctx); return nil })
-	g.Go(func() error { lists[0] = s.listing(ctx, pods).read(unshown...); return nil })
+	g.Go(func() error {
+		lists[0] = verify.List{Group: pods.Group, Kind: pods.kind, Objects: s.whole(ctx, pods.GroupVersionResource, s.Names.RuntimeNamespace, "", unshown...)}
+		return nil
+	})
 	for i, k := range manifestKinds {
 		g.Go(func() error {
 			there[i] = s.listing(ctx, k)
