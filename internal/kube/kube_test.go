@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -277,45 +276,6 @@ func TestListGoesByPagesAndBeginsAgain(t *testing.T) {
 	c, _ = connect(t, kubetest.Script{"GET " + list: {listOf("5", "next", object("run-1", "1")), kubetest.Answer(410, gone)}})
 	_, err = c.List(t.Context(), runs, "ci", kube.Selection{})
 	told(t, err, fail.Failed, "cannot list pipelineruns.tekton.dev in ci")
-}
-
-// TestUnreadIsTheListUnread: the objects are those of List, and the sum is theirs alone.
-func TestUnreadIsTheListUnread(t *testing.T) {
-	one, two := object("run-1", "1"), object("run-2", "2")
-	ask := func(answers ...http.HandlerFunc) kube.Unread {
-		t.Helper()
-		c, _ := connect(t, kubetest.Script{"GET " + list: answers})
-		u, err := c.Unread(t.Context(), runs, "ci", kube.Selection{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return u
-	}
-	u := ask(listOf("5", "next", one), kubetest.Answer(410, gone), listOf("5", "next", one), listOf("6", "", two))
-	c, _ := connect(t, kubetest.Script{"GET " + list: {listOf("5", "", one, two)}})
-	want, err := c.List(t.Context(), runs, "ci", kube.Selection{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := u.Read(); err != nil || !cmp.Equal(want.Items, got) {
-		t.Errorf("%v, %s", err, cmp.Diff(want.Items, got))
-	}
-	if same := ask(listOf("7", "", one, two)); same.Sum != u.Sum {
-		t.Error("the same objects in another list have another sum")
-	}
-	for name, other := range map[string]kube.Unread{
-		"one less":      ask(listOf("5", "", one)),
-		"the other way": ask(listOf("5", "", two, one)),
-		"changed":       ask(listOf("5", "", one, object("run-2", "3"))),
-		"none":          ask(listOf("5", "")),
-	} {
-		if other.Sum == u.Sum {
-			t.Errorf("%s: the sum is the same", name)
-		}
-	}
-	c, _ = connect(t, kubetest.Script{"GET " + list: {kubetest.Object(one)}})
-	_, err = c.Unread(t.Context(), runs, "ci", kube.Selection{})
-	told(t, err, fail.Failed, "not with a list")
 }
 
 func TestMetadataAsksForNoValues(t *testing.T) {

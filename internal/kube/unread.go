@@ -50,7 +50,7 @@ func (c *Client) Unread(ctx context.Context, gvr schema.GroupVersionResource, na
 			return "", 0, notList(page.Kind)
 		}
 		for _, item := range page.Items {
-			_ = binary.Write(sum, binary.BigEndian, uint64(len(item))) // a hash takes everything
+			sum.Write(binary.AppendUvarint(nil, uint64(len(item)))) // so that no two run together
 			sum.Write(item)
 		}
 		u.pages = append(u.pages, data)

@@ -7,7 +7,8 @@
 //
 // It only reads: of Secrets what they are called, of logs the end of containers
 // that failed, with everything that looks like a credential withheld. It judges
-// nothing. The only thing that it writes is the caches of what it asks.
+// nothing: what Glance remembers, package verify has counted. The only thing that it
+// writes is the caches of what it asks and of that.
 package observe
 
 import (
