@@ -185,13 +185,15 @@ func TestChromiumShowsThePage(t *testing.T) {
 // TestChromiumPrintsTheEvidence: what is folded on a screen is on paper.
 func TestChromiumPrintsTheEvidence(t *testing.T) {
 	b := show(t, shop())
-	const folded = `[...document.querySelectorAll("details:not([open]) li")].map(e => e.checkVisibility({contentVisibilityAuto: true}) && e.getClientRects().length > 0)`
+	// The next frame but one: a change of medium unfolds with a frame, not at once.
+	const folded = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() =>
+		done([...document.querySelectorAll("details:not([open]) li")].map(e => e.checkVisibility({contentVisibilityAuto: true}) && e.getClientRects().length > 0)))))`
 	for _, tt := range []struct {
 		media string
 		shown bool
 	}{{"screen", false}, {"print", true}} {
 		ask(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: tt.media})
-		shown := get(b, chromedp.Evaluate[[]bool](folded))
+		shown := get(b, chromedp.Evaluate[[]bool](folded, chromedp.EvalAwaitPromise))
 		b.keep(tt.media+".png", get(b, chromedp.FullScreenshot(100)))
 		if len(shown) == 0 || slices.Contains(shown, !tt.shown) {
 			t.Errorf("on %s: %v", tt.media, shown)
