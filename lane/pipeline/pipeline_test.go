@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -119,6 +120,8 @@ func TestB2_RunsUseTheHostsNetwork(t *testing.T) {
 type step struct {
 	Name            string
 	Image           string
+	Script          string
+	WorkingDir      string
 	Command, Args   []string
 	Env             []struct{ Name, Value string }
 	SecurityContext map[string]any
@@ -346,6 +349,22 @@ func TestB5_TheCheckAsksForEverything(t *testing.T) {
 	for _, want := range []string{"go mod verify", "go vet -mod=readonly ./...", "make unit", " check --commit", " render --dry-run", "git status --porcelain"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the check lacks %q", want)
+		}
+	}
+}
+
+// TestNoPodWaitsForMoreThanItsSteps: for a script, and for a working directory that is
+// relative or below /workspace, Tekton starts one more container before the first step.
+func TestNoPodWaitsForMoreThanItsSteps(t *testing.T) {
+	in, n := shop(t, nil)
+	for name, task := range tasks(t, all(t, in, n)) {
+		for _, s := range append(task.TaskSpec.Steps, task.TaskSpec.StepTemplate) {
+			if dir := s.WorkingDir; dir != "" && !filepath.IsAbs(dir) || strings.HasPrefix(dir, "/workspace/") {
+				t.Errorf("%s %s works in %s", name, s.Name, dir)
+			}
+			if s.Script != "" {
+				t.Errorf("%s %s has a script", name, s.Name)
+			}
 		}
 	}
 }

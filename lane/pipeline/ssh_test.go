@@ -158,7 +158,7 @@ func TestB4_StepsReachGitOverSSH(t *testing.T) {
 		}
 	}
 	pod := t.TempDir()
-	place := strings.NewReplacer("/workspace", pod+"/workspace", "/etc/lane/git", server.secret).Replace
+	place := strings.NewReplacer("/etc/lane/git", server.secret, "/lane/", pod+"/lane/").Replace
 	env := []string{"COMMIT=" + head, "RUN=shop-run", "ROLLBACK=", "RESTART=", "RESULT=" + pod + "/result"}
 	first := step["steps"].([]any)[0].(map[string]any)
 	for _, list := range []any{at(step, "stepTemplate", "env"), first["env"]} {
@@ -170,7 +170,7 @@ func TestB4_StepsReachGitOverSSH(t *testing.T) {
 		}
 	}
 	for _, dir := range []string{"cache", "runs/shop-run", "run"} {
-		if err := os.MkdirAll(pod+"/workspace/"+dir, 0o755); err != nil {
+		if err := os.MkdirAll(pod+"/lane/"+dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -10,12 +10,12 @@ case $COMMIT in *[!0-9a-f]*) refuse "$COMMIT is not a full commit id (rule E1)" 
 
 # The history is shared by all runs, each with refs of its own, so that two may
 # fetch at the same time.
-history=/workspace/cache/source.git
+history=/lane/cache/source.git
 in_history() { git --git-dir="$history" "$@"; }
 [ -d "$history" ] || git init -q --bare "$history"
 
 # The last runs are kept to look at; older ones go.
-cd /workspace/runs
+cd /lane/runs
 ls -1t | tail -n +9 | while read -r old; do
 	[ "$old" = "$RUN" ] && continue
 	rm -rf "./$old"
@@ -23,7 +23,7 @@ ls -1t | tail -n +9 | while read -r old; do
 	in_history update-ref -d "refs/runs/$old/gitops"
 done
 
-mkdir -p /workspace/cache/lane
+mkdir -p /lane/cache/lane
 source=refs/runs/$RUN/source gitops=refs/runs/$RUN/gitops
 in_history -c gc.autoDetach=false fetch -q --no-tags --no-write-fetch-head "$REPOSITORY" \
 	"+refs/heads/$SOURCE:$source" "+refs/heads/$GITOPS:$gitops"
@@ -32,13 +32,13 @@ say "$SOURCE is at $(in_history rev-parse "$source")"
 in_history cat-file -e "$COMMIT^{commit}" 2>/dev/null && in_history merge-base --is-ancestor "$COMMIT" "$source" ||
 	refuse "$COMMIT is not on $SOURCE (rule E1)" "push the commit to $SOURCE first"
 
-in_history show "$gitops:$CATALOG" >/workspace/run/previous.json ||
+in_history show "$gitops:$CATALOG" >/lane/run/previous.json ||
 	refuse "$GITOPS has no $CATALOG (rule C5)" "lane init makes the first catalog"
 say "the live catalog is of $GITOPS at $(in_history rev-parse "$gitops")"
 
-rm -rf /workspace/run/source
-git clone -q --shared --no-checkout --origin history "$history" /workspace/run/source
-cd /workspace/run/source
+rm -rf /lane/run/source
+git clone -q --shared --no-checkout --origin history "$history" /lane/run/source
+cd /lane/run/source
 git update-ref "refs/remotes/origin/$SOURCE" "$(in_history rev-parse "$source")"
 # Who goes back, or replaces pods, does so with the lane of today: the older commit need
 # not know how.
