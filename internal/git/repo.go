@@ -38,7 +38,12 @@ func Open(ctx context.Context, dir string) (*Repo, error) {
 		out, err := call{dir: dir, args: args}.run(ctx)
 		return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n"), err
 	}
-	facts, err := ask("--git-dir", "--show-object-format", "--is-inside-work-tree")
+	// A bare repository has no top folder and is asked a second time.
+	facts, err := ask("--git-dir", "--show-object-format", "--show-toplevel")
+	if exitCode(err) > 0 {
+		facts, err = ask("--git-dir", "--show-object-format")
+		facts = append(facts, "")
+	}
 	if exitCode(err) > 0 {
 		return nil, fail.Fail(dir, "name a folder of a git repository, or mend what git says about it", "opening the repository: %w", err)
 	}
@@ -51,15 +56,7 @@ func Open(ctx context.Context, dir string) (*Repo, error) {
 	if facts[1] != "sha1" {
 		return nil, fail.Fail(dir, "use a repository whose object format is sha1", "its object format is %s", clean(facts[1]))
 	}
-	repo := &Repo{GitDir: facts[0]}
-	if facts[2] == "true" {
-		top, err := ask("--show-toplevel")
-		if err != nil {
-			return nil, fmt.Errorf("opening %s: %w", dir, err)
-		}
-		repo.WorkTree = top[0]
-	}
-	return repo, nil
+	return &Repo{GitDir: facts[0], WorkTree: facts[2]}, nil
 }
 
 // Create makes an empty bare repository in dir, which must not exist or be
