@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -21,6 +22,23 @@ func (c *cluster) flags(cmd *cobra.Command) {
 // connect signs in. The caller closes the client.
 func (c *cluster) connect(ctx context.Context) (*kube.Client, error) {
 	return kube.Connect(ctx, c.options)
+}
+
+// sourceAndCluster reads the source at HEAD and signs in to the cluster meanwhile. A
+// cluster that cannot be reached is no error of the verb's. The caller closes the client.
+func (a *app) sourceAndCluster(ctx context.Context, from *cluster) (src *source, client *kube.Client, noClient, err error) {
+	connecting, stop := context.WithCancel(ctx)
+	defer stop()
+	var connected sync.WaitGroup
+	connected.Go(func() { client, noClient = from.connect(connecting) })
+	if src, err = a.source(ctx, "HEAD", ""); err != nil {
+		stop()
+	}
+	connected.Wait()
+	if err != nil && noClient == nil {
+		client.Close()
+	}
+	return src, client, noClient, err
 }
 
 // The resources that verbs write or read.

@@ -48,18 +48,18 @@ func (l *looker) look(ctx context.Context, use func(context.Context, *source, ve
 	if err := l.check(); err != nil {
 		return err
 	}
-	src, err := l.app.source(ctx, "HEAD", "")
+	var src *source
+	var client *kube.Client
+	var noClient, err error
+	if l.offline {
+		src, err = l.app.source(ctx, "HEAD", "")
+	} else if src, client, noClient, err = l.app.sourceAndCluster(ctx, &l.from); err == nil && noClient == nil {
+		defer client.Close()
+	}
 	if err != nil {
 		return err
 	}
-	var client *kube.Client
-	var connectErr error
-	if !l.offline {
-		if client, connectErr = l.from.connect(ctx); connectErr == nil {
-			defer client.Close()
-		}
-	}
-	e, err := l.evidence(ctx, src, client, connectErr)
+	e, err := l.evidence(ctx, src, client, noClient)
 	if err != nil {
 		return err
 	}

@@ -28,22 +28,21 @@ the oldest version first. A lane that cannot be read says why, beside the others
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			src, err := a.source(ctx, "HEAD", "")
+			src, client, noClient, err := a.sourceAndCluster(ctx, &from)
 			if err != nil {
 				return err
 			}
-			client, connectErr := from.connect(ctx)
-			if connectErr == nil {
+			if noClient == nil {
 				defer client.Close()
 			}
 			if every {
-				o, err := v.overview(ctx, src, client, connectErr)
+				o, err := v.overview(ctx, src, client, noClient)
 				if err != nil {
 					return err
 				}
 				return a.emit(o, func(w io.Writer) { _ = o.Text(w) }) // w is memory
 			}
-			e, err := v.glance(ctx, src, client, connectErr)
+			e, err := v.glance(ctx, src, client, noClient)
 			if err != nil {
 				return err
 			}

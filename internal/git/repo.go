@@ -33,21 +33,15 @@ func Open(ctx context.Context, dir string) (*Repo, error) {
 	if !info.IsDir() {
 		return nil, fail.Fail(dir, "name a folder of a git repository", "opening the repository: not a folder")
 	}
-	ask := func(what ...string) ([]string, error) {
-		args := append([]string{"rev-parse", "--path-format=absolute"}, what...)
-		out, err := call{dir: dir, args: args}.run(ctx)
-		return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n"), err
-	}
-	// A bare repository has no top folder and is asked a second time.
-	facts, err := ask("--git-dir", "--show-object-format", "--show-toplevel")
-	if exitCode(err) > 0 {
-		facts, err = ask("--git-dir", "--show-object-format")
+	// Where there is no work tree, git answers the first two questions and then stops.
+	out, err := call{dir: dir, args: []string{"rev-parse", "--path-format=absolute", "--git-dir", "--show-object-format", "--show-toplevel"}}.run(ctx)
+	facts := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+	switch bare := len(facts) == 2; {
+	case exitCode(err) > 0 && bare:
 		facts = append(facts, "")
-	}
-	if exitCode(err) > 0 {
+	case exitCode(err) > 0:
 		return nil, fail.Fail(dir, "name a folder of a git repository, or mend what git says about it", "opening the repository: %w", err)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	if len(facts) != 3 || !filepath.IsAbs(facts[0]) {

@@ -3,6 +3,7 @@ package intent
 import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pikasTech/agentrun/internal/canon"
 	"github.com/pikasTech/agentrun/internal/fail"
@@ -27,11 +28,13 @@ func Parse(file string, data []byte) (*Intent, error) {
 	if err := canon.Unmarshal(file, "D2", data, &raw, limits); err != nil {
 		return nil, v.withoutSecrets(err)
 	}
+	in := new(Intent)
+	var decoding errgroup.Group // beside the rest: with a thousand services it takes a while
+	decoding.Go(func() error { return json.Unmarshal(data, in) })
 	doc := readShape(data)
 	v.strings(doc.texts)
 	v.shape(doc.faults)
-	in := new(Intent)
-	if err := json.Unmarshal(data, in); err != nil {
+	if decoding.Wait() != nil {
 		if len(v.found) == 0 {
 			return nil, v.withoutSecrets(canon.Unmarshal(file, "D2", data, in, limits)) // which says it as a finding
 		}
