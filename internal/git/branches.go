@@ -79,7 +79,7 @@ func (r *Repo) Without(ctx context.Context, id string, limit int, others ...stri
 	defer blobs.Close()
 	var commits []Commit
 	for id := range strings.FieldsSeq(string(out)) {
-		c, err := blobs.commit(id)
+		c, err := blobs.Commit(id)
 		if err != nil {
 			return nil, err
 		}

@@ -43,7 +43,7 @@ func (r *Repo) Commit(ctx context.Context, id string) (Commit, error) {
 	if err != nil {
 		return Commit{}, err
 	}
-	commit, err := blobs.commit(id)
+	commit, err := blobs.Commit(id)
 	return commit, errors.Join(err, blobs.Close())
 }
 
@@ -57,7 +57,7 @@ func (r *Repo) FirstParents(ctx context.Context, id string, limit int, visit fun
 	}
 	defer blobs.Close()
 	for range limit {
-		c, err := blobs.commit(id)
+		c, err := blobs.Commit(id)
 		if err != nil || !visit(c) || len(c.Parents) == 0 {
 			return err
 		}
@@ -66,7 +66,8 @@ func (r *Repo) FirstParents(ctx context.Context, id string, limit int, visit fun
 	return fmt.Errorf("reading the history: it has more than %d commits", limit)
 }
 
-func (b *Blobs) commit(id string) (Commit, error) {
+// Commit is Repo.Commit through this reader, without a process of its own.
+func (b *Blobs) Commit(id string) (Commit, error) {
 	var commit Commit
 	err := b.readObjects("commit", []string{id}, maxCommit, func(_ int, data []byte) (err error) {
 		commit, err = parseCommit(string(data))

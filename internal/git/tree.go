@@ -59,7 +59,7 @@ func (b *Blobs) Tree(commit string, paths ...string) ([]Entry, error) {
 
 // tree reads one level of folders after the other, each in one go.
 func (b *Blobs) tree(commit string, paths []string) ([]Entry, error) {
-	c, err := b.commit(commit)
+	c, err := b.Commit(commit)
 	if err != nil {
 		return nil, err
 	}

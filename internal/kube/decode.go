@@ -29,7 +29,8 @@ type item map[string]any
 // read without those.
 type omission map[string]omission
 
-// omitted are the members at the ends of paths, such as status.pipelineSpec.
+// omitted are the members at the ends of paths, such as status.pipelineSpec. What is
+// named below a list is a member of its elements.
 func omitted(paths []string) omission {
 	all := omission{}
 	for _, path := range paths {
@@ -88,7 +89,7 @@ func value(d *jsontext.Decoder, omit omission) (any, error) {
 	case '[':
 		l := []any{}
 		for d.PeekKind() != ']' {
-			v, err := value(d, nil)
+			v, err := value(d, omit)
 			if err != nil {
 				return nil, err
 			}

@@ -60,7 +60,7 @@ func TestDecodeSaysWhatItemsAre(t *testing.T) {
 func TestDecodeOmits(t *testing.T) {
 	const runs = `{"kind":"PipelineRunList","apiVersion":"tekton.dev/v1","metadata":{},"items":[
 		{"metadata":{"name":"a","labels":{"status":"x"}},"spec":{"pipelineSpec":{"tasks":[]}},"status":{"pipelineSpec":{"tasks":[{}]},"startTime":"now"}},
-		{"metadata":{"name":"b"},"status":[{"pipelineSpec":1}]}]}`
+		{"metadata":{"name":"b"},"status":[{"pipelineSpec":1,"name":"pipelineSpec"},"pipelineSpec"]}]}`
 	l, err := decode([]byte(runs), "status.pipelineSpec", "metadata.labels")
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestDecodeOmits(t *testing.T) {
 		},
 		{
 			"apiVersion": "tekton.dev/v1", "kind": "PipelineRun", "metadata": map[string]any{"name": "b"},
-			"status": []any{map[string]any{"pipelineSpec": int64(1)}},
+			"status": []any{map[string]any{"name": "pipelineSpec"}, "pipelineSpec"}, // of a list, its elements
 		},
 	}
 	if diff := cmp.Diff(want, l.Items); diff != "" {

@@ -72,7 +72,8 @@ func (c *Client) Get(ctx context.Context, gvr schema.GroupVersionResource, names
 
 // List reads all objects of a resource in a namespace ("" is all of them), page by
 // page. More than MaxObjects are an error. What stands in them at the paths of omit, such
-// as status.pipelineSpec, is not kept: of many large objects the little that counts.
+// as status.pipelineSpec or, of each container, spec.containers.env, is not kept: of many
+// large objects the little that counts.
 func (c *Client) List(ctx context.Context, gvr schema.GroupVersionResource, namespace string, s Selection, omit ...string) (*unstructured.UnstructuredList, error) {
 	q := question{verb: "list", gvr: gvr, namespace: namespace}
 	all := &unstructured.UnstructuredList{Object: map[string]any{}}

@@ -57,36 +57,46 @@ func (b Branch) Head(ctx context.Context) (*Head, error) {
 // Content is Head with the content of each file by its path. Symbolic links and
 // submodules, which only a hand can have put there, have none.
 func (b Branch) Content(ctx context.Context) (*Head, map[string][]byte, error) {
-	head, content, _, err := b.Look(ctx)
+	head, content, _, err := b.Look(ctx, "")
 	return head, content, err
 }
 
+// Ask asks the remote where the branch is, and in the same question where others are,
+// full refs. What the remote does not have is "" and no error. A tag of the branch's name
+// is refused by rule A1, and what was asked for is told nevertheless.
+func (b Branch) Ask(ctx context.Context, others ...string) (head string, refs map[string]string, err error) {
+	tag := "refs/tags/" + b.Names.GitopsBranch
+	refs, err = b.Remote.LsRemote(ctx, append(others, b.Names.GitopsRef(), tag)...)
+	if err == nil && refs[tag] != "" {
+		err = fail.Refuse("A1", b.Remote.String()+" "+tag, "delete or rename the tag",
+			"a tag has the name of the GitOps branch: Argo CD may take it for the branch")
+	}
+	return refs[b.Names.GitopsRef()], refs, err
+}
+
 // Look is Content with the commit itself: its message and signature. Nothing of it
-// is verified.
-func (b Branch) Look(ctx context.Context) (*Head, map[string][]byte, git.Commit, error) {
-	return b.look(ctx, everything)
+// is verified. told is where Ask said a moment ago that the branch is; "" asks again.
+func (b Branch) Look(ctx context.Context, told string) (*Head, map[string][]byte, git.Commit, error) {
+	return b.look(ctx, told, everything)
 }
 
 func everything(string) bool { return true }
 
 // Records is Look with the content of the lane's metadata alone.
-func (b Branch) Records(ctx context.Context) (*Head, map[string][]byte, git.Commit, error) {
-	return b.look(ctx, func(path string) bool { return strings.HasPrefix(path, b.Names.Metadata()+"/") })
+func (b Branch) Records(ctx context.Context, told string) (*Head, map[string][]byte, git.Commit, error) {
+	return b.look(ctx, told, func(path string) bool { return strings.HasPrefix(path, b.Names.Metadata()+"/") })
 }
 
-func (b Branch) look(ctx context.Context, wanted func(path string) bool) (*Head, map[string][]byte, git.Commit, error) {
+func (b Branch) look(ctx context.Context, told string, wanted func(path string) bool) (*Head, map[string][]byte, git.Commit, error) {
 	var head *Head
 	var commit git.Commit
 	content := map[string][]byte{}
 	err := b.withCache(ctx, func(c *cache) (err error) {
 		for {
-			if head, err = c.fetch(ctx, ""); err != nil {
+			if head, err = c.fetch(ctx, told); err != nil {
 				return err
 			}
-			if err = c.readFiles(ctx, head, wanted, content); err == nil {
-				commit, err = c.repo.Commit(ctx, head.Commit)
-			}
-			if err == nil || c.renewed || ctx.Err() != nil {
+			if commit, err = c.readFiles(ctx, head, wanted, content); err == nil || c.renewed || ctx.Err() != nil {
 				return err
 			}
 			if err = c.renew(ctx); err != nil {
@@ -100,8 +110,8 @@ func (b Branch) look(ctx context.Context, wanted func(path string) bool) (*Head,
 	return head, content, commit, nil
 }
 
-// readFiles fills content with those files of head that are wanted.
-func (c *cache) readFiles(ctx context.Context, head *Head, wanted func(path string) bool, content map[string][]byte) error {
+// readFiles fills content with those files of head that are wanted, and reads its commit.
+func (c *cache) readFiles(ctx context.Context, head *Head, wanted func(path string) bool, content map[string][]byte) (git.Commit, error) {
 	var paths, ids []string
 	for _, e := range head.Files {
 		if wanted(e.Path) && (e.Mode == git.ModeFile || e.Mode == git.ModeExecutable) {
@@ -110,13 +120,17 @@ func (c *cache) readFiles(ctx context.Context, head *Head, wanted func(path stri
 	}
 	blobs, err := c.repo.Blobs(ctx)
 	if err != nil {
-		return err
+		return git.Commit{}, err
 	}
 	defer blobs.Close()
-	return blobs.ReadAll(ids, maxFile, func(i int, data []byte) error {
+	err = blobs.ReadAll(ids, maxFile, func(i int, data []byte) error {
 		content[paths[i]] = data
 		return nil
 	})
+	if err != nil {
+		return git.Commit{}, err
+	}
+	return blobs.Commit(head.Commit)
 }
 
 // maxFile bounds a file of the branch, in bytes. The catalog, the largest, is

@@ -179,17 +179,8 @@ func (c *cache) fetch(ctx context.Context, told string) (*Head, error) {
 
 // ask is the commit that the remote's branch points at, "" when there is none.
 func (c *cache) ask(ctx context.Context) (string, error) {
-	b := c.branch
-	tag := "refs/tags/" + b.Names.GitopsBranch
-	refs, err := b.Remote.LsRemote(ctx, b.Names.GitopsRef(), tag)
-	if err != nil {
-		return "", err
-	}
-	if refs[tag] != "" {
-		return "", fail.Refuse("A1", b.Remote.String()+" "+tag, "delete or rename the tag",
-			"a tag has the name of the GitOps branch: Argo CD may take it for the branch")
-	}
-	return refs[b.Names.GitopsRef()], nil
+	head, _, err := c.branch.Ask(ctx)
+	return head, err
 }
 
 // bring makes sure that commit, or what the branch has moved to since, is here,

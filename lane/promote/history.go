@@ -87,10 +87,7 @@ func (b Branch) Past(ctx context.Context, commit string) (*Head, map[string][]by
 			if head, err = c.past(ctx, commit); err != nil {
 				return err
 			}
-			if err = c.readFiles(ctx, head, everything, content); err == nil {
-				about, err = c.repo.Commit(ctx, commit)
-			}
-			if err == nil || c.renewed || ctx.Err() != nil {
+			if about, err = c.readFiles(ctx, head, everything, content); err == nil || c.renewed || ctx.Err() != nil {
 				return err
 			}
 			if err = c.renew(ctx); err != nil {

@@ -10,10 +10,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pikasTech/agentrun/internal/canon"
+	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/internal/kube"
 	"github.com/pikasTech/agentrun/internal/memo"
 	"github.com/pikasTech/agentrun/lane/intent"
 	"github.com/pikasTech/agentrun/lane/metadata"
+	"github.com/pikasTech/agentrun/lane/promote"
 	"github.com/pikasTech/agentrun/lane/verify"
 )
 
@@ -29,7 +31,6 @@ func (o *Observer) Glance(ctx context.Context) (verify.Evidence, error) {
 	all.Go(func() { there = s.present(ctx) })
 	all.Go(func() { s.destination(ctx) })
 	all.Go(func() { s.runs(ctx) })
-	all.Go(func() { s.sourceHead(ctx) })
 	all.Wait()
 	s.steady(ctx, there)
 	return s.evidence, context.Cause(ctx)
@@ -37,7 +38,13 @@ func (o *Observer) Glance(ctx context.Context) (verify.Evidence, error) {
 
 // records is the head of the branch without its manifests.
 func (s *gatherer) records(ctx context.Context) {
-	head, files, commit, err := s.Branch.Records(ctx)
+	told, err := s.heads(ctx)
+	var head *promote.Head
+	var files map[string][]byte
+	var commit git.Commit
+	if err == nil {
+		head, files, commit, err = s.Branch.Records(ctx, told)
+	}
 	if err != nil {
 		s.evidence.Gitops = verify.Miss[verify.Gitops](gap(err))
 		s.evidence.Release.Intent = verify.Miss[*intent.Intent](gap(errNoBranch))
@@ -75,8 +82,19 @@ func (l listing) read() verify.List {
 	return list
 }
 
-// unshown is what a pod has that is of no interest to a status.
-var unshown = []string{"metadata.annotations", "metadata.managedFields", "spec.affinity", "spec.tolerations", "spec.volumes"}
+// unshown are the members of a pod that are of no interest to a status.
+func unshown() []string {
+	all := []string{"metadata.annotations", "metadata.managedFields", "spec.affinity", "spec.securityContext", "spec.tolerations", "spec.volumes"}
+	for _, list := range []string{"spec.containers", "spec.initContainers"} {
+		for _, member := range []string{
+			"args", "command", "env", "envFrom", "lifecycle", "livenessProbe", "ports", "readinessProbe", "resources",
+			"securityContext", "startupProbe", "volumeMounts",
+		} {
+			all = append(all, list+"."+member)
+		}
+	}
+	return all
+}
 
 // present is what is in the namespace: of pods what is shown, of the kinds that manifests
 // are of only whether it is what it was.
@@ -91,7 +109,7 @@ func (s *gatherer) present(ctx context.Context) []listing {
 	g.SetLimit(parallel)
 	g.Go(func() error { s.namespace(ctx); return nil })
 	g.Go(func() error {
-		lists[0] = verify.List{Group: pods.Group, Kind: pods.kind, Objects: s.whole(ctx, pods.GroupVersionResource, s.Names.RuntimeNamespace, "", unshown...)}
+		lists[0] = verify.List{Group: pods.Group, Kind: pods.kind, Objects: s.whole(ctx, pods.GroupVersionResource, s.Names.RuntimeNamespace, "", unshown()...)}
 		return nil
 	})
 	for i, k := range manifestKinds {

@@ -69,7 +69,6 @@ func (o *Observer) Observe(ctx context.Context) (verify.Evidence, error) {
 	all.Go(func() { defer close(live); s.live(ctx) })
 	all.Go(func() { s.argo(ctx) })
 	all.Go(func() { s.runs(ctx) })
-	all.Go(func() { s.sourceHead(ctx) })
 	all.Go(func() { <-branch; s.release(ctx) })
 	all.Go(func() { <-branch; s.run(ctx) })
 	all.Go(func() { s.workloads(ctx) })

@@ -12,14 +12,23 @@ import (
 	"github.com/pikasTech/agentrun/lane/verify"
 )
 
-// sourceHead is where the source branch is on its origin.
-func (s *gatherer) sourceHead(ctx context.Context) {
+// heads are where the source branch and the GitOps branch are on their origin. The error
+// is why the latter cannot be read.
+func (s *gatherer) heads(ctx context.Context) (gitops string, err error) {
 	ref := s.Names.SourceRef()
-	refs, err := s.Branch.Remote.LsRemote(ctx, ref)
-	if err == nil && refs[ref] == "" {
-		err = fail.Fail(s.Branch.Remote.String(), "push the source branch", "the remote has no %s", ref)
+	gitops, refs, err := s.Branch.Ask(ctx, ref)
+	var source error
+	switch {
+	case refs == nil:
+		source = err
+	case refs[ref] == "":
+		source = fail.Fail(s.Branch.Remote.String(), "push the source branch", "the remote has no %s", ref)
 	}
-	s.evidence.Source.Head = seen(refs[ref], err).Asked(s.Now())
+	s.evidence.Source.Head = seen(refs[ref], source).Asked(s.Now())
+	if err != nil {
+		err = fmt.Errorf("reading the GitOps branch: %w", err)
+	}
+	return gitops, err
 }
 
 // descent is whether the released commit is on the source branch, and who wrote it
