@@ -119,30 +119,42 @@ func number(text string) (any, error) {
 	return f, nil
 }
 
-// about reads what a page says of its list, which API servers write before the items. The
-// rest may be anything.
-func about(data []byte) (m metav1.ListMeta, err error) {
+// head is what a page says of its list.
+type head struct {
+	kind     string
+	meta     metav1.ListMeta
+	from, to int64 // where in the page the metadata stands
+}
+
+// about reads what a page says of its list, which API servers write before the items of
+// all kinds that are their own. The rest may be anything.
+func about(data []byte) (h head, err error) {
 	d := jsontext.NewDecoder(bytes.NewReader(data))
 	tok, err := d.ReadToken()
 	if err == nil && tok.Kind() != '{' {
 		err = errors.New("it is no object")
 	}
-	for err == nil && d.PeekKind() == '"' {
+	for missing := 2; err == nil && missing > 0 && d.PeekKind() == '"'; {
 		if tok, err = d.ReadToken(); err != nil {
 			break
 		}
-		if tok.String() == "metadata" {
-			if err = json.UnmarshalDecode(d, &m); err == nil {
-				return m, nil
-			}
-			break
+		switch tok.String() {
+		case "kind":
+			err = json.UnmarshalDecode(d, &h.kind)
+			missing--
+		case "metadata":
+			h.from = d.InputOffset()
+			err = json.UnmarshalDecode(d, &h.meta)
+			h.to = d.InputOffset()
+			missing--
+		default:
+			err = d.SkipValue()
 		}
-		err = d.SkipValue()
 	}
 	if err != nil {
-		return m, fmt.Errorf("reading the list that the server sent: %w", err)
+		return h, fmt.Errorf("reading the list that the server sent: %w", err)
 	}
-	return m, nil
+	return h, nil
 }
 
 // decode reads a page, its items without the members at the paths of omit. Servers
@@ -158,7 +170,9 @@ func decode(data []byte, omit ...string) (*list, error) {
 		return nil, notList(l.Kind)
 	}
 	for _, i := range l.Items {
-		if i["kind"] == nil {
+		ofVersion, _ := i["apiVersion"].(string)
+		ofKind, _ := i["kind"].(string)
+		if ofVersion == "" && ofKind == "" {
 			i["apiVersion"], i["kind"] = l.APIVersion, kind
 		}
 	}

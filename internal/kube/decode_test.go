@@ -23,8 +23,8 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if alone, err := about(data); err != nil || !cmp.Equal(got.Metadata, alone) {
-			t.Errorf("about the list %v is known, %v, and in it stands %v", alone, err, got.Metadata)
+		if head, err := about(data); err != nil || !cmp.Equal(got.Metadata, head.meta) {
+			t.Errorf("about the list %v is known, %v, and in it stands %v", head.meta, err, got.Metadata)
 		}
 		obj, _, err := unstructured.UnstructuredJSONScheme.Decode(data, nil, nil)
 		want, ok := obj.(*unstructured.UnstructuredList)

@@ -86,7 +86,7 @@ func (c *Client) List(ctx context.Context, gvr schema.GroupVersionResource, name
 		if err != nil {
 			return "", 0, err
 		}
-		about, err := about(data)
+		head, err := about(data)
 		if err != nil {
 			return "", 0, err
 		}
@@ -103,8 +103,8 @@ func (c *Client) List(ctx context.Context, gvr schema.GroupVersionResource, name
 			}
 			return err
 		})
-		all.SetResourceVersion(about.ResourceVersion)
-		return about.Continue, int(n.Load()), nil
+		all.SetResourceVersion(head.meta.ResourceVersion)
+		return head.meta.Continue, int(n.Load()), nil
 	})
 	unread := read.Wait()
 	if err != nil {

@@ -32,13 +32,13 @@ func TestUnreadIsTheListUnread(t *testing.T) {
 	if got, err := u.Read(); err != nil || !cmp.Equal(want.Items, got) {
 		t.Errorf("%v, %s", err, cmp.Diff(want.Items, got))
 	}
-	if same := ask(listOf("7", "", one, two)); same.Sum != u.Sum {
+	if same := ask(listOf("7", "onward", one), listOf("8", "", two)); same.Sum != u.Sum {
 		t.Error("the same objects in another list have another sum")
 	}
 	for name, other := range map[string]kube.Unread{
 		"one less":      ask(listOf("5", "", one)),
-		"the other way": ask(listOf("5", "", two, one)),
-		"changed":       ask(listOf("5", "", one, object("run-2", "3"))),
+		"the other way": ask(listOf("5", "next", two), listOf("6", "", one)),
+		"changed":       ask(listOf("5", "next", one), listOf("6", "", object("run-2", "3"))),
 		"none":          ask(listOf("5", "")),
 	} {
 		if other.Sum == u.Sum {
