@@ -35,7 +35,7 @@ What is there already is left, so it can be run again. Nothing that the other la
 owns is touched, and the namespace of the runs, which lanes share, is made when it
 is missing and not changed when it is there.`,
 		Example: `  lane open v0.2 --from v0.1
-  lane open v0.2 --from v0.1 --patch v0.2.patch
+  lane open v0.2 --from v0.1 --patch ~/agentrun-v02.patch
   lane open v0.2 --from v0.1 --apply`,
 		Args: usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {

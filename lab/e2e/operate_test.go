@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -203,4 +204,24 @@ func TestUnneededImagesAreDeleted(t *testing.T) {
 	if watched := s.lane("verify", "--watch"); !strings.Contains(watched, "accepted") {
 		t.Errorf("it says %s", watched)
 	}
+
+	// One of long ago, as the page shows it: what the first command prints ends with the second.
+	tree := exec.CommandContext(t.Context(), "git", "-c", "user.name=e2e", "-c", "user.email=e2e@localhost", "commit-tree", "-m", "long ago", "HEAD^{tree}")
+	tree.Dir, tree.Env = s.Clone, append(os.Environ(), "GIT_AUTHOR_DATE=2020-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2020-01-02T03:04:05Z")
+	commit, err := tree.Output()
+	s.ok(err)
+	tag = strings.TrimSpace(string(commit))
+	s.put(manifests+tag, manifest+"\n\n")
+	page := strings.Split(strings.TrimSpace(s.blocks("docs/operate.md", "The registry is full")[0].text), "\n")
+	shown := s.lane(strings.Fields(page[0])[1:]...)
+	lines := strings.Split(strings.TrimSpace(shown), "\n")
+	next := strings.TrimSpace(lines[len(lines)-1])
+	if of := anyDigest.ReplaceAllString(next, "sha256:0123abcd"); len(page) != 2 || !strings.HasSuffix(of, page[1]) {
+		t.Fatalf("the page shows %q, and the first command:\n%s", page, shown)
+	}
+	s.lane(strings.Fields(next[strings.Index(next, "lane gc"):])[1:]...)
+	if _, _, err := s.registry(http.MethodHead, manifests+tag); err == nil {
+		t.Errorf("the image of %s is still there", tag)
+	}
+	s.accepted()
 }

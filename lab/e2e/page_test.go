@@ -66,6 +66,8 @@ const (
 	sshPort    = "2222"
 	seventh    = "v0.7"
 	seventhDNS = "agentrun-v07"
+	eighth     = "v0.8" // which is opened from it
+	eighthDNS  = "agentrun-v08"
 )
 
 func (s *stage) operator(agentrun string) *operator {
@@ -81,7 +83,7 @@ func (s *stage) operator(agentrun string) *operator {
 		"git@github.com:pikasTech/agentrun.git", o.url, "db.internal", cluster.NodeIP,
 		"/var/lib/kubelet", filepath.Join(s.Lab.Dir, "data", "kubelet"), "PASSWORD '…'", "PASSWORD 'p/@:?#%& w'",
 		"agentrun-mgr 8080 &", "agentrun-mgr 8088:8080 &", "127.0.0.1:8080", "127.0.0.1:8088", // 8080 is a part of the lab's
-		"--commit 1f0c2a9", "--commit HEAD",
+		"--commit 1f0c2a9", "--commit HEAD", "v0.2", eighth, "agentrun-v02", eighthDNS,
 		"--offline --skip worktree", "--offline --skip worktree || test $? = 3", // which proves a part, and says so
 	)
 	for _, folder := range []string{o.program, filepath.Join(o.home, seventhDNS), filepath.Join(o.home, ".codex"), filepath.Join(o.home, ".ssh")} {
@@ -241,12 +243,12 @@ func (o *operator) makeOwn() {
 func (o *operator) leave() {
 	o.Helper()
 	ctx := context.WithoutCancel(o.Context())
-	one := "lane.agentrun.dev/lane=" + seventh
+	both := "lane.agentrun.dev/lane in (" + seventh + "," + eighth + ")"
 	for _, args := range [][]string{
-		{"-n", "argocd", "delete", "application,appproject", "-l", one, "--ignore-not-found"},
+		{"-n", "argocd", "delete", "application,appproject", "-l", both, "--ignore-not-found"},
 		{"-n", "argocd", "delete", "secret", "agentrun-repository", "--ignore-not-found"},
-		{"-n", o.Names.TektonNamespace, "delete", "pipelineruns,pipelines,serviceaccounts,pvc,networkpolicies,secrets", "-l", one, "--ignore-not-found"},
-		{"delete", "namespace", seventhDNS, "--ignore-not-found"},
+		{"-n", o.Names.TektonNamespace, "delete", "pipelineruns,pipelines,serviceaccounts,pvc,networkpolicies,secrets", "-l", both, "--ignore-not-found"},
+		{"delete", "namespace", seventhDNS, eighthDNS, "--ignore-not-found"},
 	} {
 		if _, err := o.Lab.Kubectl(ctx, "", args...); err != nil {
 			o.Error(err)
@@ -254,6 +256,19 @@ func (o *operator) leave() {
 	}
 	o.sql("DROP DATABASE IF EXISTS agentrun_v07 WITH (FORCE);\nDROP ROLE IF EXISTS agentrun_v07;\n")
 	o.ok(os.RemoveAll(o.clone))
+}
+
+// openNext opens the next lane, and ends it before anything is released on it.
+func (o *operator) openNext(page string) {
+	o.Helper()
+	desk, worktree := filepath.Join(o.home, "desk"), o.clone
+	o.shell("git clone -q -b " + seventh + " " + o.url + " " + desk)
+	o.clone = desk
+	o.page(page, "I need the next lane")
+	o.kubectl("-n", o.Names.ArgoNamespace, "get", "application", "agentrun-g14-v08")
+	o.kubectl("-n", o.Names.TektonNamespace, "get", "pipeline", "agentrun-v08-ci-image-publish")
+	o.shell("lane retire " + eighth + " --apply --confirm " + eighth)
+	o.clone = worktree
 }
 
 // TestThePagesOpenALane: the commands of the pages for people who operate lanes, one
@@ -327,6 +342,17 @@ func TestThePagesOpenALane(t *testing.T) {
 		t.Errorf("the rotation says:\n%s", said)
 	}
 	o.page(operate, "Nobody may release now")
+
+	good := strings.TrimSpace(o.shell("git rev-parse HEAD"))
+	o.shell("git commit -q --allow-empty -m 'loses orders' && git push -q origin " + seventh + " && lane release --commit HEAD --follow")
+	usual := o.place
+	o.place = strings.NewReplacer("--to 1f0c2a9", "--to "+good[:7], "v0.1", seventh)
+	if said := o.page(operate, "I need to go back"); strings.Count(said, "accepted") < 2 {
+		t.Errorf("going back, and forward again, says:\n%s", said)
+	}
+	o.place = usual
+
+	o.openNext(operate)
 	o.page(operate, "This lane is over")
 	if left := o.kubectl("-n", seventhDNS, "get", "deployments", "-o", "name"); left != "" {
 		t.Errorf("ending the lane leaves %s", left)
