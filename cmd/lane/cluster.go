@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"sync"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -24,21 +23,22 @@ func (c *cluster) connect(ctx context.Context) (*kube.Client, error) {
 	return kube.Connect(ctx, c.options)
 }
 
-// sourceAndCluster reads the source at HEAD and signs in to the cluster meanwhile. A
-// cluster that cannot be reached is no error of the verb's. The caller closes the client.
+// sourceAndCluster reads the source at HEAD and signs in to the cluster meanwhile. Why that
+// failed is noClient, and no error of the verb's; a source that cannot be read is told
+// without waiting for the cluster. The caller closes the client.
 func (a *app) sourceAndCluster(ctx context.Context, from *cluster) (src *source, client *kube.Client, noClient, err error) {
-	connecting, stop := context.WithCancel(ctx)
-	defer stop()
-	var connected sync.WaitGroup
-	connected.Go(func() { client, noClient = from.connect(connecting) })
+	connected := make(chan struct{})
+	var signedIn *kube.Client
+	var refused error
+	go func() {
+		defer close(connected)
+		signedIn, refused = from.connect(ctx)
+	}()
 	if src, err = a.source(ctx, "HEAD", ""); err != nil {
-		stop()
+		return nil, nil, nil, err
 	}
-	connected.Wait()
-	if err != nil && noClient == nil {
-		client.Close()
-	}
-	return src, client, noClient, err
+	<-connected
+	return src, signedIn, refused, nil
 }
 
 // The resources that verbs write or read.

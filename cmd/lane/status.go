@@ -57,7 +57,7 @@ the oldest version first. A lane that cannot be read says why, beside the others
 }
 
 // lanesAtOnce is how many lanes are looked at side by side: each asks the cluster some
-// fifteen questions and the remote two.
+// fifteen questions and the remote one.
 const lanesAtOnce = 4
 
 // overview looks at every lane of src's project. What keeps one from being seen is in

@@ -18,12 +18,14 @@ import (
 type Unread struct {
 	Sum   [sha256.Size]byte // of its pages without what they say of the list, which changes with every write to the cluster
 	pages [][]byte
+
+	tooMany error
 }
 
 // Unread is List, and leaves what the server sends unread.
 func (c *Client) Unread(ctx context.Context, gvr schema.GroupVersionResource, namespace string, s Selection) (Unread, error) {
 	q := question{verb: "list", gvr: gvr, namespace: namespace}
-	var u Unread
+	u := Unread{tooMany: c.tooMany(q)}
 	var sum hash.Hash
 	err := c.pages(ctx, q, func(ctx context.Context, next string) (string, int, error) {
 		data, err := result(c.page(gvr, namespace, s, next).Do(ctx))
@@ -41,11 +43,11 @@ func (c *Client) Unread(ctx context.Context, gvr schema.GroupVersionResource, na
 			u.pages, sum = nil, sha256.New()
 		}
 		before, after := data[:head.from], data[head.to:]
-		sum.Write(binary.AppendUvarint(nil, uint64(len(after)))) // so that no two pages run together
+		sum.Write(binary.AppendUvarint(nil, uint64(len(before)+len(after)))) // so that no two pages run together
 		sum.Write(before)
 		sum.Write(after)
 		u.pages = append(u.pages, data)
-		return head.meta.Continue, len(u.pages) * pageSize, nil
+		return head.meta.Continue, len(u.pages) * pageSize, nil // which a page has at most
 	})
 	if err != nil {
 		return Unread{}, err
@@ -54,7 +56,7 @@ func (c *Client) Unread(ctx context.Context, gvr schema.GroupVersionResource, na
 	return u, nil
 }
 
-// Read reads the objects.
+// Read reads the objects. More than MaxObjects are an error.
 func (u Unread) Read() ([]unstructured.Unstructured, error) {
 	read := make([][]unstructured.Unstructured, len(u.pages))
 	var g errgroup.Group
@@ -68,6 +70,12 @@ func (u Unread) Read() ([]unstructured.Unstructured, error) {
 			return err
 		})
 	}
-	err := g.Wait()
-	return slices.Concat(read...), err
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	all := slices.Concat(read...)
+	if len(all) > MaxObjects {
+		return nil, u.tooMany
+	}
+	return all, nil
 }

@@ -2,6 +2,7 @@ package kube_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,4 +49,18 @@ func TestUnreadIsTheListUnread(t *testing.T) {
 	c, _ = connect(t, kubetest.Script{"GET " + list: {kubetest.Object(one)}})
 	_, err = c.Unread(t.Context(), runs, "ci", kube.Selection{})
 	told(t, err, fail.Failed, "not with a list")
+}
+
+// TestMoreObjectsThanTheLimit: a server that keeps no page as short as it is asked to.
+func TestMoreObjectsThanTheLimit(t *testing.T) {
+	page := listOf("5", "", slices.Repeat([]string{`{"metadata":{}}`}, kube.MaxObjects+1)...)
+	c, _ := connect(t, kubetest.Script{"GET " + list: {page, page}})
+	_, err := c.List(t.Context(), runs, "ci", kube.Selection{})
+	told(t, err, fail.Failed, "more than 20000")
+	u, err := c.Unread(t.Context(), runs, "ci", kube.Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = u.Read()
+	told(t, err, fail.Failed, "more than 20000")
 }

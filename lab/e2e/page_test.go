@@ -263,12 +263,12 @@ func (o *operator) openNext(page string) {
 	o.Helper()
 	desk, worktree := filepath.Join(o.home, "desk"), o.clone
 	o.shell("git clone -q -b " + seventh + " " + o.url + " " + desk)
+	defer func() { o.clone = worktree }()
 	o.clone = desk
 	o.page(page, "I need the next lane")
 	o.kubectl("-n", o.Names.ArgoNamespace, "get", "application", "agentrun-g14-v08")
 	o.kubectl("-n", o.Names.TektonNamespace, "get", "pipeline", "agentrun-v08-ci-image-publish")
 	o.shell("lane retire " + eighth + " --apply --confirm " + eighth)
-	o.clone = worktree
 }
 
 // TestThePagesOpenALane: the commands of the pages for people who operate lanes, one

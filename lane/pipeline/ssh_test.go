@@ -158,7 +158,7 @@ func TestB4_StepsReachGitOverSSH(t *testing.T) {
 		}
 	}
 	pod := t.TempDir()
-	place := strings.NewReplacer("/etc/lane/git", server.secret, "/lane/", pod+"/lane/").Replace
+	place := strings.NewReplacer("/etc/lane/git", server.secret, "/lane/cache", pod+"/lane/cache", "/lane/run", pod+"/lane/run").Replace
 	env := []string{"COMMIT=" + head, "RUN=shop-run", "ROLLBACK=", "RESTART=", "RESULT=" + pod + "/result"}
 	first := step["steps"].([]any)[0].(map[string]any)
 	for _, list := range []any{at(step, "stepTemplate", "env"), first["env"]} {

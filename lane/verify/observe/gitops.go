@@ -21,12 +21,12 @@ import (
 // gitops is the head of the branch.
 func (s *gatherer) gitops(ctx context.Context) {
 	told, err := s.heads(ctx)
+	at := s.Now()
 	if err != nil {
 		s.evidence.Gitops = verify.Miss[verify.Gitops](gap(err))
 		return
 	}
 	head, files, commit, err := s.Branch.Look(ctx, told)
-	at := s.Now()
 	if err != nil {
 		s.evidence.Gitops = verify.Miss[verify.Gitops](gap(err))
 		return

@@ -39,6 +39,7 @@ func (o *Observer) Glance(ctx context.Context) (verify.Evidence, error) {
 // records is the head of the branch without its manifests.
 func (s *gatherer) records(ctx context.Context) {
 	told, err := s.heads(ctx)
+	at := s.Now()
 	var head *promote.Head
 	var files map[string][]byte
 	var commit git.Commit
@@ -52,7 +53,7 @@ func (s *gatherer) records(ctx context.Context) {
 	}
 	s.evidence.Gitops = verify.See(verify.Gitops{
 		Commit: head.Commit, Tree: commit.Tree, Message: commit.Message, Catalog: head.Catalog, Files: files,
-	}).Asked(s.Now())
+	}).Asked(at)
 	s.evidence.Release.Intent = seen(s.intentAt(ctx, head.Catalog.SourceCommitID))
 }
 
