@@ -111,7 +111,11 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 	if o.Later {
 		return c, nil
 	}
-	return c, c.askVersion(ctx)
+	if err := c.askVersion(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // Close drops the idle connections.

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -258,6 +259,34 @@ func (o *operator) leave() {
 	o.ok(os.RemoveAll(o.clone))
 }
 
+// triggers gives the cluster the kinds of Tekton Triggers, and nothing that runs: the API
+// server holds what is applied against their real schemas.
+func (o *operator) triggers() {
+	o.Helper()
+	cmd := exec.CommandContext(o.lasting(), "go", "mod", "download", "-json", "github.com/tektoncd/triggers")
+	cmd.Dir = filepath.Join(here.options.Repository, "tools", "triggers")
+	out, err := cmd.Output()
+	o.ok(err)
+	var module struct{ Dir string }
+	o.ok(json.Unmarshal(out, &module))
+	kinds, err := filepath.Glob(filepath.Join(module.Dir, "config", "300-*.yaml"))
+	o.ok(err)
+	if len(kinds) == 0 {
+		o.Fatalf("%s has no kinds", module.Dir)
+	}
+	for _, file := range kinds {
+		o.kubectl("apply", "--server-side", "-f", file)
+	}
+	o.Cleanup(func() {
+		for _, file := range kinds {
+			if _, err := o.Lab.Kubectl(context.WithoutCancel(o.Context()), "", "delete", "--ignore-not-found", "-f", file); err != nil {
+				o.Error(err)
+			}
+		}
+	})
+	o.kubectl("wait", "--for=condition=Established", "--timeout=1m", "crd/eventlisteners.triggers.tekton.dev", "crd/triggerbindings.triggers.tekton.dev", "crd/triggertemplates.triggers.tekton.dev")
+}
+
 // openNext opens the next lane, and ends it before anything is released on it.
 func (o *operator) openNext(page string) {
 	o.Helper()
@@ -353,7 +382,16 @@ func TestThePagesOpenALane(t *testing.T) {
 	o.place = usual
 
 	o.openNext(operate)
+	o.triggers()
+	o.page(operate, "A push should release")
+	listener := []string{"-n", s.Names.TektonNamespace, "get", "eventlisteners,triggertemplates,triggerbindings", "-l", "lane.agentrun.dev/lane=" + seventh, "-o", "name"}
+	if made := strings.Fields(o.kubectl(listener...)); len(made) != 3 {
+		t.Errorf("of Triggers' kinds there are %q", made)
+	}
 	o.page(operate, "This lane is over")
+	if left := o.kubectl(listener...); left != "" {
+		t.Errorf("ending the lane leaves %s", left)
+	}
 	if left := o.kubectl("-n", seventhDNS, "get", "deployments", "-o", "name"); left != "" {
 		t.Errorf("ending the lane leaves %s", left)
 	}

@@ -138,7 +138,9 @@ func (s *gatherer) noKube() verify.Gap {
 		err = errors.New("no cluster was named")
 	}
 	g := gap(err)
-	g.Cause = verify.Unreachable
+	if g.Cause == verify.Failed {
+		g.Cause = verify.Unreachable
+	}
 	return g
 }
 
