@@ -33,7 +33,8 @@ needs the cluster: one that has the Pipeline of every lane that is not retired, 
 that nothing runs in another cluster says nothing. The registry must let manifests be deleted (2.8.2 does when
 storage.delete.enabled is true), and gives the disk back only in its own
 "registry garbage-collect". Images that no tag names cannot be listed by a
-registry; that collection takes them with -m.`,
+registry; that collection takes them with -m.
+The toolchain's image has a tag, so that it is none of them.`,
 		Example: `  lane gc
   lane gc --delete --list-hash sha256:…`,
 		Args: usage(cobra.NoArgs),

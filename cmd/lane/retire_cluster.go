@@ -147,7 +147,7 @@ func (r *retirer) stays(ctx context.Context) {
 	n, d := r.src.names, &r.doc
 	d.Stays = append(d.Stays, "branches "+n.SourceRef()+" and "+n.GitopsRef()+": history, and what lane gc keeps images for",
 		"source worktree "+n.SourceWorktree, "Postgres database "+n.Database+", if there is one",
-		"PipelineRuns "+n.PipelineRunPrefix+"*: Tekton prunes them")
+		"PipelineRuns "+n.PipelineRunPrefix+"*, until somebody deletes them")
 	if r.kube == nil {
 		d.Stays = append(d.Stays, "namespace "+n.RuntimeNamespace+", with its Secrets and volumes")
 		return

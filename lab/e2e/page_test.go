@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -318,8 +319,13 @@ func TestThePagesOpenALane(t *testing.T) {
 	pinned, err := os.ReadFile(filepath.Join(o.clone, "deploy", "images", "images.lock"))
 	o.ok(err)
 	said := o.page(operate, "The toolchain's image")
-	if digests := anyDigest.FindAllString(said, -1); len(digests) == 0 || !strings.Contains(string(pinned), digests[len(digests)-1]) {
-		t.Errorf("the image that was pushed is not the one that the lane pins: %s", said)
+	digests := anyDigest.FindAllString(said, -1)
+	if len(digests) == 0 || !strings.Contains(string(pinned), digests[len(digests)-1]) {
+		t.Fatalf("the image that was pushed is not the one that the lane pins: %s", said)
+	}
+	tag := strings.TrimPrefix(digests[len(digests)-1], "sha256:")
+	if tags, _, err := s.registry(http.MethodGet, "/v2/agentrun/toolchain/tags/list"); err != nil || !strings.Contains(tags, `"`+tag+`"`) {
+		t.Errorf("no tag keeps the toolchain's image from the registry's own collector: %s, %v", tags, err)
 	}
 
 	before := map[string]func(){

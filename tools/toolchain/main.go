@@ -9,7 +9,7 @@
 // that this machine trusts. There are no times, owners or paths of the machine in
 // it, so the same packages and certificates give the same image. Its last line is the image's digest, which is what a person pins in the
 // images lock. push brings it to a registry that speaks plain HTTP on loopback,
-// or HTTPS.
+// or HTTPS, under a tag that is its digest's.
 package main
 
 import (
@@ -111,7 +111,8 @@ func push(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	ref, err := name.NewDigest(to + "@" + digest.String())
+	// The registry's garbage collector takes what no tag names for garbage.
+	ref, err := name.NewTag(to + ":" + digest.Hex)
 	if err != nil {
 		return err
 	}
