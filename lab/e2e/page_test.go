@@ -87,6 +87,7 @@ func (s *stage) operator(agentrun string) *operator {
 		"agentrun-mgr 8080 &", "agentrun-mgr 8088:8080 &", "127.0.0.1:8080", "127.0.0.1:8088", // 8080 is a part of the lab's
 		"--commit 1f0c2a9", "--commit HEAD", "v0.2", eighth, "agentrun-v02", eighthDNS,
 		"--offline --skip worktree", "--offline --skip worktree || test $? = 3", // which proves a part, and says so
+		"--apply --dry-run", "--apply --dry-run || test $? = 3", // something would change
 	)
 	for _, folder := range []string{o.program, filepath.Join(o.home, seventhDNS), filepath.Join(o.home, ".codex"), filepath.Join(o.home, ".ssh")} {
 		s.ok(os.MkdirAll(folder, 0o700))
