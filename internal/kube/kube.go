@@ -128,13 +128,13 @@ func (c *Client) askVersion(ctx context.Context) error {
 	if IsForbidden(err) {
 		return nil
 	}
-	if err != nil {
+	if err != nil && !IsNotFound(err) {
 		return err
 	}
 	var v struct {
 		GitVersion string `json:"gitVersion"`
 	}
-	if err := json.Unmarshal(data, &v); err != nil || v.GitVersion == "" {
+	if err := json.Unmarshal(data, &v); err != nil || v.GitVersion == "" { // a proxy, say, which knows no such page
 		return fail.Fail(c.Server, "see whether the kubeconfig's server is a Kubernetes API server",
 			"what answers at this address does not say which Kubernetes it is")
 	}

@@ -138,7 +138,7 @@ func (s *gatherer) noKube() verify.Gap {
 		err = errors.New("no cluster was named")
 	}
 	g := gap(err)
-	if g.Cause == verify.Failed {
+	if g.Cause != verify.Forbidden { // whatever it was: that nobody could be asked says of no object that it is not there
 		g.Cause = verify.Unreachable
 	}
 	return g

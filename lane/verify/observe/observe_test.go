@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/pikasTech/agentrun/internal/fail"
 	"github.com/pikasTech/agentrun/internal/git"
 	"github.com/pikasTech/agentrun/internal/kube"
@@ -154,12 +156,19 @@ func TestC4_LogsOfFailedContainersHoldNoCredential(t *testing.T) {
 }
 
 func TestI9_WithoutAClusterAllOfItIsUnreachable(t *testing.T) {
-	o := observer(t, kubetest.Script{})
-	o.Kube, o.NoKube = nil, errors.New("no kubeconfig")
-	e := see(t, o)
-	for _, g := range []verify.Gap{e.Live.Namespace.Gap, e.Live.Events.Gap, e.Live.Logs.Gap, e.Argo.Application.Gap, e.Tekton.Runs.Gap, e.Tekton.Workloads.Gap, list(t, e, "Pod").Gap} {
-		if g.Cause != verify.Unreachable || g.Why != "no kubeconfig" {
-			t.Errorf("%+v", g)
+	o := observer(t, kubetest.Script{"GET " + ns: {kubetest.Status(404, "NotFound", "not found", "")}})
+	_, absent := o.Kube.Get(t.Context(), schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, "", "shop-v03")
+	if !kube.IsNotFound(absent) {
+		t.Fatal(absent)
+	}
+	o.Kube = nil
+	for _, why := range []error{errors.New("no kubeconfig"), absent} {
+		o.NoKube = why
+		e := see(t, o)
+		for _, g := range []verify.Gap{e.Live.Namespace.Gap, e.Live.Events.Gap, e.Live.Logs.Gap, e.Argo.Application.Gap, e.Tekton.Runs.Gap, e.Tekton.Workloads.Gap, list(t, e, "Pod").Gap} {
+			if g.Cause != verify.Unreachable || g.Why != why.Error() {
+				t.Errorf("%+v", g)
+			}
 		}
 	}
 }
